@@ -1,0 +1,1 @@
+//! (opening lines: purpose and promise)

@@ -1,0 +1,4 @@
+//! The protocol engines: pure functions over bytes and JSON, no I/O, no clock of their own, fuzzable.
+pub mod dns_challenge;
+pub mod saml;
+pub mod scim;
