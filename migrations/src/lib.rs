@@ -1,1 +1,79 @@
+//! The schema of Postern, one file a step, for SQLite and PostgreSQL alike. Steps name tables as text, never as
+//! entities: entities change, history must not. Each step runs in a transaction on both and can be taken back.
+//!
+//! Times are BIGINT microseconds since 1970 (one order on both databases), ids are UUIDs (BLOB on SQLite), closed
+//! lists are words. Every table leads with the organization where it can.
 
+use sea_orm_migration::prelude::*;
+pub use sea_orm_migration::{MigratorTrait, SchemaManager};
+
+mod m0001_organizations;
+mod m0002_domains;
+mod m0003_directories;
+mod m0004_credentials;
+mod m0005_events;
+
+/// All steps, oldest first.
+#[derive(Debug, Clone, Copy)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_organizations::Step),
+            Box::new(m0002_domains::Step),
+            Box::new(m0003_directories::Step),
+            Box::new(m0004_credentials::Step),
+            Box::new(m0005_events::Step),
+        ]
+    }
+}
+
+/// Runs statements one by one, with the column types `{uuid}`, `{bytes}` and `{json}` in the back end's own words.
+async fn run(manager: &SchemaManager, statements: &[&str]) -> Result<(), DbErr> {
+    let (uuid, bytes, json) = match manager.get_database_backend() {
+        sea_orm_migration::sea_orm::DbBackend::Postgres => ("UUID", "BYTEA", "JSONB"),
+        _ => ("BLOB", "BLOB", "TEXT"),
+    };
+    for statement in statements {
+        let sql = statement.replace("{uuid}", uuid).replace("{bytes}", bytes).replace("{json}", json);
+        manager.get_connection().execute_unprepared(&sql).await?;
+    }
+    Ok(())
+}
+
+/// Defines one step from its statements up and down.
+macro_rules! step {
+    ($name:literal, up: $up:expr, down: $down:expr $(,)?) => {
+        /// The step.
+        pub struct Step;
+
+        impl sea_orm_migration::MigrationName for Step {
+            fn name(&self) -> &str {
+                $name
+            }
+        }
+
+        #[sea_orm_migration::async_trait::async_trait]
+        impl sea_orm_migration::MigrationTrait for Step {
+            async fn up(
+                &self,
+                manager: &sea_orm_migration::SchemaManager,
+            ) -> Result<(), sea_orm_migration::DbErr> {
+                crate::run(manager, $up).await
+            }
+
+            async fn down(
+                &self,
+                manager: &sea_orm_migration::SchemaManager,
+            ) -> Result<(), sea_orm_migration::DbErr> {
+                crate::run(manager, $down).await
+            }
+
+            fn use_transaction(&self) -> Option<bool> {
+                Some(true)
+            }
+        }
+    };
+}
+pub(crate) use step;

@@ -1,0 +1,60 @@
+//! Directories, their SCIM tokens, and the directory users in them. A directory user without `user_id` is held: its
+//! address is outside the directory's domains (rule 6).
+
+crate::step!(
+    "m0003_directories",
+    up: &[
+        "CREATE TABLE directories (
+            id {uuid} PRIMARY KEY,
+            organization_id {uuid} NOT NULL
+                CONSTRAINT directories_organization_id_fkey REFERENCES organizations (id)
+                CONSTRAINT directories_organization_id_key UNIQUE,
+            foreign_addresses TEXT NOT NULL,
+            created_at BIGINT NOT NULL,
+            updated_at BIGINT NOT NULL,
+            version BIGINT NOT NULL,
+            CONSTRAINT directories_organization_id_id_key UNIQUE (organization_id, id)
+        )",
+        "CREATE TABLE scim_tokens (
+            id {uuid} PRIMARY KEY,
+            organization_id {uuid} NOT NULL,
+            directory_id {uuid} NOT NULL,
+            hash {bytes} NOT NULL CONSTRAINT scim_tokens_hash_key UNIQUE,
+            last_four TEXT NOT NULL,
+            created_by TEXT,
+            created_at BIGINT NOT NULL,
+            last_used_at BIGINT,
+            revoked_at BIGINT,
+            CONSTRAINT scim_tokens_directory_id_fkey FOREIGN KEY (organization_id, directory_id)
+                REFERENCES directories (organization_id, id)
+        )",
+        "CREATE INDEX scim_tokens_organization_id_idx ON scim_tokens (organization_id, created_at, id)",
+        "CREATE TABLE directory_users (
+            id {uuid} PRIMARY KEY,
+            organization_id {uuid} NOT NULL,
+            directory_id {uuid} NOT NULL,
+            user_name TEXT NOT NULL,
+            user_name_key TEXT NOT NULL,
+            external_id TEXT,
+            active BOOLEAN NOT NULL,
+            address TEXT,
+            user_id {uuid},
+            given_name TEXT,
+            family_name TEXT,
+            display_name TEXT,
+            attributes {json} NOT NULL,
+            created_at BIGINT NOT NULL,
+            updated_at BIGINT NOT NULL,
+            version BIGINT NOT NULL,
+            CONSTRAINT directory_users_directory_id_user_name_key UNIQUE (directory_id, user_name_key),
+            CONSTRAINT directory_users_directory_id_user_id_key UNIQUE (directory_id, user_id),
+            CONSTRAINT directory_users_directory_id_fkey FOREIGN KEY (organization_id, directory_id)
+                REFERENCES directories (organization_id, id),
+            CONSTRAINT directory_users_members_fkey FOREIGN KEY (organization_id, user_id)
+                REFERENCES members (organization_id, user_id)
+        )",
+        "CREATE INDEX directory_users_directory_id_external_id_idx ON directory_users (directory_id, external_id)",
+        "CREATE INDEX directory_users_directory_id_id_idx ON directory_users (directory_id, id)",
+    ],
+    down: &["DROP TABLE directory_users", "DROP TABLE scim_tokens", "DROP TABLE directories"],
+);

@@ -1,0 +1,61 @@
+//! Who acts: decided once, from the credential, before anything else happens.
+
+use super::id::{ApiKeyId, ConnectionId, DirectoryId, OrganizationId, ScimTokenId, SessionId, UserId};
+use super::scope::ScopeSet;
+use super::state::Role;
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// Nobody yet.
+    Anonymous,
+    /// The installation's operator, by one of the operator's keys: reaches all organizations.
+    Operator { key: ApiKeyId },
+    /// An API key of an organization: reaches that organization, within its scopes.
+    Key { key: ApiKeyId, organization: OrganizationId, scopes: ScopeSet },
+    /// A signed-in member: reaches the session's organization, within the role.
+    Person { user: UserId, organization: OrganizationId, role: Role, session: SessionId },
+    /// A SCIM token: reaches its directory.
+    Directory { token: ScimTokenId, directory: DirectoryId, organization: OrganizationId },
+    /// An IdP, by a verified assertion: reaches what rule 6 lets it.
+    Idp { connection: ConnectionId, organization: OrganizationId },
+    /// Postern itself: background work and the command line.
+    System,
+}
+
+impl Actor {
+    /// The kind, as events show it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Operator { .. } => "operator",
+            Self::Key { .. } => "api_key",
+            Self::Person { .. } => "user",
+            Self::Directory { .. } => "scim_token",
+            Self::Idp { .. } => "saml_connection",
+            Self::System => "system",
+        }
+    }
+
+    /// The id of the credential or person, as events show it.
+    pub fn id(&self) -> Option<String> {
+        match self {
+            Self::Anonymous | Self::System => None,
+            Self::Operator { key } | Self::Key { key, .. } => Some(key.to_string()),
+            Self::Person { user, .. } => Some(user.to_string()),
+            Self::Directory { token, .. } => Some(token.to_string()),
+            Self::Idp { connection, .. } => Some(connection.to_string()),
+        }
+    }
+
+    /// The organization the credential belongs to, if it belongs to one.
+    pub const fn organization(&self) -> Option<OrganizationId> {
+        match self {
+            Self::Key { organization, .. }
+            | Self::Person { organization, .. }
+            | Self::Directory { organization, .. }
+            | Self::Idp { organization, .. } => Some(*organization),
+            Self::Anonymous | Self::Operator { .. } | Self::System => None,
+        }
+    }
+}

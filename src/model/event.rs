@@ -1,0 +1,68 @@
+//! Events: facts that happened in an organization. The list of kinds is closed; webhooks and the audit log read it.
+
+use super::actor::Actor;
+use super::id::OrganizationId;
+use super::words;
+use serde_json::Value;
+
+words!(
+    /// What happened.
+    EventKind {
+        OrganizationCreated = "organization.created",
+        OrganizationUpdated = "organization.updated",
+        /// The last owner's access ended (rule 12): the operator must act.
+        OrganizationOwnerless = "organization.ownerless",
+        DomainClaimed = "domain.claimed",
+        DomainRenewed = "domain.challenge_renewed",
+        DomainVerified = "domain.verified",
+        DomainUpdated = "domain.updated",
+        DomainDeleted = "domain.deleted",
+        /// Another organization proved control of a domain that this one holds (rule 2).
+        DomainContested = "domain.contested",
+        ConnectionCreated = "saml_connection.created",
+        ConnectionUpdated = "saml_connection.updated",
+        ConnectionActivated = "saml_connection.activated",
+        ConnectionDeactivated = "saml_connection.deactivated",
+        ConnectionDeleted = "saml_connection.deleted",
+        DirectoryUpdated = "directory.updated",
+        ScimTokenCreated = "scim_token.created",
+        ScimTokenRevoked = "scim_token.revoked",
+        DirectoryUserCreated = "directory_user.created",
+        DirectoryUserUpdated = "directory_user.updated",
+        DirectoryUserDeactivated = "directory_user.deactivated",
+        DirectoryUserReactivated = "directory_user.reactivated",
+        DirectoryUserDeleted = "directory_user.deleted",
+        MemberAdded = "member.added",
+        MemberUpdated = "member.updated",
+        MemberRoleChanged = "member.role_changed",
+        MemberDeactivated = "member.deactivated",
+        MemberReactivated = "member.reactivated",
+        MemberRemoved = "member.removed",
+        MemberLinked = "member.linked",
+        InviteCreated = "invite.created",
+        InviteAccepted = "invite.accepted",
+        InviteRevoked = "invite.revoked",
+        ApiKeyCreated = "api_key.created",
+        ApiKeyRevoked = "api_key.revoked",
+        /// The person who made this key of the organization left (rule 11): rotate it.
+        ApiKeyRotationDue = "api_key.rotation_due",
+        SignInSucceeded = "sign_in.succeeded",
+        SignInRefused = "sign_in.refused",
+        SessionEnded = "session.ended",
+    }
+);
+
+/// An event to be written in the transaction of the change it tells of.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// Where it happened.
+    pub organization: OrganizationId,
+    /// What happened.
+    pub kind: EventKind,
+    /// Who did it.
+    pub actor: Actor,
+    /// The id of what it happened to, in its shown form.
+    pub subject: String,
+    /// What a reader needs to know beyond that: never a secret.
+    pub data: Value,
+}

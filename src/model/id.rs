@@ -1,0 +1,211 @@
+//! Ids: UUID newtypes, one for each noun, shown as TypeIDs (`org_01h455vb4pex5vsknk084sn02q`).
+//!
+//! Most are UUIDv7, so that rows made together lie together. A user's id is random (UUIDv4): one user may belong to
+//! several organizations, and a time inside the id would tell an organization that the account existed before
+//! (rule 17). URLs that are pasted into an IdP carry the bare UUID, without an underscore.
+
+use super::random::Random;
+use super::time::Timestamp;
+use uuid::Uuid;
+
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// Writes 128 bits as the 26 characters of a TypeID suffix (Crockford's base 32, lower case).
+fn encode(id: Uuid) -> String {
+    let value = id.as_u128();
+    (0..26)
+        .map(|i| {
+            let index = usize::try_from((value >> (5 * (25 - i))) & 31).unwrap_or(0);
+            char::from(ALPHABET[index])
+        })
+        .collect()
+}
+
+fn decode(text: &str) -> Option<Uuid> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 26 || bytes[0] > b'7' {
+        return None;
+    }
+    let mut value: u128 = 0;
+    for byte in bytes {
+        let digit = ALPHABET.iter().position(|a| a == byte)?;
+        value = (value << 5) | digit as u128;
+    }
+    Some(Uuid::from_u128(value))
+}
+
+/// Why a text is not the id that was wanted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// The id of another noun.
+    #[error(
+        "this is the id of another kind: it starts with {found:?}, and one that starts with {expected:?} was expected"
+    )]
+    WrongKind { expected: &'static str, found: String },
+    /// No TypeID at all.
+    #[error("this is not an id: one looks like {expected}_01h455vb4pex5vsknk084sn02q")]
+    Malformed { expected: &'static str },
+}
+
+fn parse(prefix: &'static str, text: &str) -> Result<Uuid, IdError> {
+    let malformed = IdError::Malformed { expected: prefix };
+    match text.split_once('_') {
+        Some((found, suffix)) if found == prefix => decode(suffix).ok_or(malformed),
+        Some((found, suffix)) if decode(suffix).is_some() && found.len() <= 12 => {
+            Err(IdError::WrongKind { expected: prefix, found: found.to_owned() })
+        }
+        _ => Err(malformed),
+    }
+}
+
+/// A new UUIDv7 for the given time.
+pub fn uuid_v7(now: Timestamp, random: &dyn Random) -> Uuid {
+    let mut bytes = [0_u8; 10];
+    random.fill(&mut bytes);
+    uuid::Builder::from_unix_timestamp_millis(now.unix_millis(), &bytes).into_uuid()
+}
+
+/// A new random UUIDv4.
+pub fn uuid_v4(random: &dyn Random) -> Uuid {
+    let mut bytes = [0_u8; 16];
+    random.fill(&mut bytes);
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
+}
+
+macro_rules! id {
+    ($(#[$meta:meta])* $name:ident, $prefix:literal) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, sea_orm::DeriveValueType)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// What the shown form starts with.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// A new id (UUIDv7) for the given time.
+            pub fn new(now: Timestamp, random: &dyn Random) -> Self {
+                Self(uuid_v7(now, random))
+            }
+
+            /// The bare UUID, as it stands in URLs that are pasted into an IdP.
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{}_{}", $prefix, encode(self.0))
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                parse($prefix, text).map(Self)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl sea_orm::TryFromU64 for $name {
+            fn try_from_u64(_: u64) -> Result<Self, sea_orm::DbErr> {
+                Err(sea_orm::DbErr::ConvertFromU64(stringify!($name)))
+            }
+        }
+    };
+}
+
+id!(
+    /// An organization.
+    OrganizationId, "org");
+id!(
+    /// A user. Made with [`UserId::random`] only, see the head of this file.
+    UserId, "usr");
+id!(
+    /// A domain claim.
+    DomainId, "dom");
+id!(
+    /// A SAML connection.
+    ConnectionId, "con");
+id!(
+    /// A directory.
+    DirectoryId, "dir");
+id!(
+    /// A SCIM token.
+    ScimTokenId, "sct");
+id!(
+    /// A directory user; over SCIM its bare UUID is the resource's `id`.
+    DirectoryUserId, "dus");
+id!(
+    /// An API key, of an organization or the operator's.
+    ApiKeyId, "key");
+id!(
+    /// A session.
+    SessionId, "ses");
+id!(
+    /// An invite.
+    InviteId, "inv");
+id!(
+    /// An event.
+    EventId, "evt");
+id!(
+    /// A sign-in attempt.
+    SignInAttemptId, "sia");
+id!(
+    /// A link between a user and a subject at a SAML connection.
+    LinkId, "lnk");
+
+impl UserId {
+    /// A new random id.
+    pub fn random(random: &dyn Random) -> Self {
+        Self(uuid_v4(random))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_the_examples_of_the_typeid_specification() {
+        let uuid = Uuid::parse_str("01890a5d-ac96-774b-bcce-b302099a8057").unwrap();
+        assert_eq!(encode(uuid), "01h455vb4pex5vsknk084sn02q");
+        assert_eq!(decode("01h455vb4pex5vsknk084sn02q"), Some(uuid));
+        assert_eq!(decode("8zzzzzzzzzzzzzzzzzzzzzzzzz"), None, "more than 128 bits");
+        assert_eq!(decode("7zzzzzzzzzzzzzzzzzzzzzzzzz"), Some(Uuid::from_u128(u128::MAX)));
+    }
+
+    #[test]
+    fn tells_an_id_of_another_kind_from_nonsense() {
+        let id = OrganizationId(Uuid::from_u128(7));
+        assert_eq!(id.to_string().parse::<OrganizationId>(), Ok(id));
+        assert_eq!(
+            id.to_string().parse::<DomainId>(),
+            Err(IdError::WrongKind { expected: "dom", found: "org".to_owned() })
+        );
+        assert!(matches!("org_xyz".parse::<OrganizationId>(), Err(IdError::Malformed { .. })));
+        assert!(matches!(
+            id.to_string().to_uppercase().parse::<OrganizationId>(),
+            Err(IdError::Malformed { .. })
+        ));
+    }
+}

@@ -1,0 +1,134 @@
+//! The closed lists of words that records carry: roles, modes, states, sources.
+
+use super::words;
+
+words!(
+    /// What a member may do; ordered, the highest last.
+    Role {
+        /// Uses the application.
+        Member = "member",
+        /// Runs the organization.
+        Admin = "admin",
+        /// Answers for the organization.
+        Owner = "owner",
+    }
+);
+
+words!(
+    /// Whether a member may enter.
+    MemberStatus {
+        /// May enter.
+        Active = "active",
+        /// May not enter until whoever deactivated, or an owner, says so (rule 13).
+        Deactivated = "deactivated",
+        /// Gone; the row stays as the tombstone that keeps just-in-time provisioning away (rule 8).
+        Removed = "removed",
+    }
+);
+
+words!(
+    /// Who made a member, or ended its access.
+    Source {
+        /// An administrator or an API key, over REST.
+        Rest = "rest",
+        /// An accepted invite.
+        Invite = "invite",
+        /// Just in time, at a SAML sign-in.
+        Jit = "jit",
+        /// The directory, over SCIM.
+        Scim = "scim",
+    }
+);
+
+words!(
+    /// Who creates members in an organization (rule 8).
+    ProvisioningMode {
+        /// Neither just-in-time provisioning nor SCIM.
+        Manual = "manual",
+        /// Just in time where the domain's flag is on, and SCIM.
+        Jit = "jit",
+        /// SCIM alone.
+        Scim = "scim",
+    }
+);
+
+words!(
+    /// Whether the address alone makes the first link between a person and a subject at the IdP (rule 7).
+    FirstLink {
+        /// The address on a verified domain is enough.
+        Address = "address",
+        /// Nobody is linked by the address.
+        Off = "off",
+    }
+);
+
+words!(
+    /// Where a domain stands.
+    DomainStatus {
+        /// Claimed, its TXT record not seen yet.
+        Unverified = "unverified",
+        /// Its TXT record was seen.
+        Verified = "verified",
+    }
+);
+
+words!(
+    /// Where a SAML connection stands.
+    ConnectionStatus {
+        /// Being set up; nobody signs in through it.
+        Draft = "draft",
+        /// People sign in through it.
+        Active = "active",
+        /// Switched off.
+        Inactive = "inactive",
+    }
+);
+
+words!(
+    /// Whose product the IdP is: decides the words of guides and messages.
+    ConnectionType {
+        Okta = "okta",
+        Entra = "entra",
+        Google = "google",
+        Onelogin = "onelogin",
+        Jumpcloud = "jumpcloud",
+        Ping = "ping",
+        Adfs = "adfs",
+        Keycloak = "keycloak",
+        Generic = "generic",
+    }
+);
+
+words!(
+    /// What happens to a person pushed over SCIM with an address outside the directory's domains (rule 6).
+    ForeignAddresses {
+        /// Refused with an error that lists the allowed domains.
+        Refuse = "refuse",
+        /// Kept as a directory user without user or member.
+        Hold = "hold",
+    }
+);
+
+words!(
+    /// Where an invite stands.
+    InviteStatus {
+        /// Not answered yet.
+        Pending = "pending",
+        /// Accepted.
+        Accepted = "accepted",
+        /// Taken back.
+        Revoked = "revoked",
+        /// Its time ran out.
+        Expired = "expired",
+    }
+);
+
+words!(
+    /// How a session was made.
+    SignInMethod {
+        /// Through a SAML connection.
+        Saml = "saml",
+        /// By accepting an invite.
+        Invite = "invite",
+    }
+);
