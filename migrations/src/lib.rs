@@ -30,7 +30,7 @@ impl MigratorTrait for Migrator {
 }
 
 /// Runs statements one by one, with the column types `{uuid}`, `{bytes}` and `{json}` in the back end's own words.
-async fn run(manager: &SchemaManager, statements: &[&str]) -> Result<(), DbErr> {
+async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
     let (uuid, bytes, json) = match manager.get_database_backend() {
         sea_orm_migration::sea_orm::DbBackend::Postgres => ("UUID", "BYTEA", "JSONB"),
         _ => ("BLOB", "BLOB", "TEXT"),
