@@ -10,6 +10,7 @@
 //! `service` knows the rules and the transaction, `model` knows nothing. A noun has one file name in
 //! every layer.
 
+pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod http;
@@ -18,3 +19,4 @@ pub mod outbound;
 pub mod protocol;
 pub mod service;
 pub mod store;
+pub mod telemetry;

@@ -1,0 +1,94 @@
+//! The command line: one file for each sub-command, one table of exit codes, one way to standard output.
+//!
+//! Standard output carries the answer only (a document, a secret, a table), so that it can be piped; all
+//! else goes to standard error. `--config` may stand before or behind the sub-command.
+
+pub mod args;
+pub mod config;
+pub mod error;
+pub mod health;
+pub mod out;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use error::{CliError, Exit};
+
+use crate::config::Config;
+
+/// The gate through which enterprise customers' identities enter a B2B application.
+#[derive(Debug, Parser)]
+#[command(name = "postern", version, after_help = error::EXIT_CODES)]
+pub struct Cli {
+    /// Configuration file [default: the path in POSTERN_CONFIG, else ./postern.toml if it exists]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check the configuration, or show every value with the place it came from
+    #[command(subcommand)]
+    Config(args::ConfigCommand),
+    /// Ask the server on this machine whether it lives (for container health checks)
+    Health,
+}
+
+/// Parses `arguments` (the first is the program's name), runs, prints what went wrong with its remedy.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too. With a closed pipe there is nobody left to tell.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+    };
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error.report();
+            error.exit.into()
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), CliError> {
+    let file = cli.config.as_deref();
+    match &cli.command {
+        Command::Config(command) => config::run(command, file),
+        Command::Health => health::run(&load(file)?),
+    }
+}
+
+/// The configuration, with logging started as it says: the first step of every command that works.
+pub fn load(file: Option<&Path>) -> Result<Config, CliError> {
+    let config = Config::load(file)?;
+    crate::telemetry::start(&config.log);
+    Ok(config)
+}
+
+/// Runs a command that waits for the network, on a runtime of its own.
+pub fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::unexpected(format!("cannot start the asynchronous runtime: {error}")))?
+        .block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,49 @@
+//! `[scim]`: page sizes, and the request rate of one SCIM token.
+//!
+//! Promise: never below 25 requests a second, which identity providers count on, with a burst at least as
+//! large as the rate; the default page is not larger than the largest.
+
+use std::num::NonZeroU32;
+
+use serde::Deserialize;
+
+use super::problems::Checker;
+
+#[derive(Debug, Clone)]
+pub struct Scim {
+    pub default_page: u32,
+    pub max_page: u32,
+    pub rate_per_second: NonZeroU32,
+    pub burst: NonZeroU32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Raw {
+    default_page: i64,
+    max_page: i64,
+    rate_per_second: i64,
+    burst: i64,
+}
+
+impl Scim {
+    pub(super) fn check(raw: &Raw, checker: &mut Checker<'_>) -> Self {
+        let max_page = checker.number("scim.max_page", raw.max_page, 1..=1000);
+        let default_page = checker.number("scim.default_page", raw.default_page, 1..=1000);
+        if default_page > max_page {
+            checker.refuse(
+                "scim.default_page",
+                format!("must not be larger than scim.max_page ({max_page}), found {default_page}"),
+            );
+        }
+        let rate_per_second = checker.rate("scim.rate_per_second", raw.rate_per_second, 25..=100_000);
+        let burst = checker.rate("scim.burst", raw.burst, 25..=1_000_000);
+        if burst < rate_per_second {
+            checker.refuse(
+                "scim.burst",
+                format!("must be at least scim.rate_per_second ({rate_per_second}), found {burst}"),
+            );
+        }
+        Self { default_page, max_page, rate_per_second, burst }
+    }
+}
