@@ -1,1 +1,3 @@
-//! (opening lines: purpose and promise)
+//! `postern demo`: the gateway with real peers beside it on loopback, and the story told through them.
+
+pub mod dns;
