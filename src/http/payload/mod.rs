@@ -1,0 +1,10 @@
+//! Bodies in and out: refusals in the dialect of each surface, and the SCIM media type.
+
+pub mod dialect;
+pub mod framework;
+pub mod problem;
+pub mod scim_json;
+
+pub use dialect::Dialect;
+pub use problem::{FieldProblem, Problem};
+pub use scim_json::ScimJson;
