@@ -230,8 +230,8 @@ impl Kind {
 /// Only the message and the line of a syntax error: its excerpt could show a secret.
 fn parse(text: &str, source: &str) -> Result<Dict, Problem> {
     Toml::from_str::<Dict>(text).map_err(|error| {
-        let before = error.span().map_or(0, |span| span.start).min(text.len());
-        let line = text.as_bytes()[..before].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
         let message = error.message().lines().next().unwrap_or("syntax error").to_owned();
         Problem {
             subject: format!("line {line}"),

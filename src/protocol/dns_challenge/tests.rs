@@ -1,3 +1,5 @@
+//! What DNS answers and what the challenge makes of it, case by case.
+
 use super::*;
 
 const OLD: &str = "postern-verification=oldoldoldoldoldoldoldoldoldoldol";
