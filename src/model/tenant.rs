@@ -21,3 +21,14 @@ impl TenantScope {
         self.0
     }
 }
+
+/// Permission to look across organizations: the operator's, and Postern's own background work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InstallationScope(());
+
+impl InstallationScope {
+    /// The caller has established that the operator, or Postern itself, is asking.
+    pub const fn established() -> Self {
+        Self(())
+    }
+}

@@ -1,1 +1,261 @@
-//! (opening lines: purpose and promise)
+//! The only place that names sea-orm: connections, transactions, and one file of queries for each noun.
+//!
+//! SQLite gets one connection that writes (so that writers queue fairly instead of meeting "database is locked") and
+//! a few that read; PostgreSQL gets one pool. A transaction is a [`Tx`]; reads outside of one go through [`Db`].
+//! Every query of an organization's rows takes a [`TenantScope`](crate::model::tenant::TenantScope) first.
+
+pub mod api_keys;
+pub mod connections;
+pub mod directories;
+pub mod directory_users;
+pub mod domains;
+pub mod entities;
+pub mod error;
+pub mod events;
+pub mod idempotency_keys;
+pub mod installation;
+pub mod invites;
+pub mod links;
+pub mod members;
+pub mod migrations;
+pub mod organizations;
+pub mod scim_tokens;
+pub mod sessions;
+pub mod sign_in_attempts;
+pub mod signing_keys;
+pub mod users;
+
+use error::StoreError;
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, ConnectOptions, ConnectionTrait, Database, DatabaseConnection,
+    DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel, Order, QueryFilter, QueryOrder, QuerySelect,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use std::time::Duration;
+
+/// Where the database is and how many connections it gets.
+#[derive(Debug, Clone)]
+pub struct DbOptions {
+    /// `sqlite://path?mode=rwc` or `postgres://…`.
+    pub url: String,
+    /// Connections at most (PostgreSQL), or reading connections (SQLite).
+    pub max_connections: u32,
+    /// How long a request waits for a connection before it is told that the database is not available.
+    pub acquire_timeout: Duration,
+}
+
+/// The database.
+#[derive(Debug, Clone)]
+pub struct Db {
+    write: DatabaseConnection,
+    read: DatabaseConnection,
+}
+
+/// A transaction: what was done in it is undone unless it is committed.
+#[derive(Debug)]
+pub struct Tx {
+    inner: DatabaseTransaction,
+}
+
+/// Something that queries can run on: the database itself or a transaction.
+pub trait Conn: Send + Sync {
+    /// The connection as sea-orm knows it.
+    type Inner: ConnectionTrait + Send;
+
+    #[doc(hidden)]
+    fn inner(&self) -> &Self::Inner;
+}
+
+impl Conn for Db {
+    type Inner = DatabaseConnection;
+
+    fn inner(&self) -> &DatabaseConnection {
+        &self.read
+    }
+}
+
+impl Conn for Tx {
+    type Inner = DatabaseTransaction;
+
+    fn inner(&self) -> &DatabaseTransaction {
+        &self.inner
+    }
+}
+
+fn connect_options(options: &DbOptions, connections: u32) -> ConnectOptions {
+    let mut connect = ConnectOptions::new(options.url.clone());
+    connect
+        .max_connections(connections)
+        .min_connections(0)
+        .acquire_timeout(options.acquire_timeout)
+        .connect_timeout(options.acquire_timeout)
+        .idle_timeout(Duration::from_secs(300))
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        // A connection fresh from use is taken as it is: a ping for each query would double the round trips.
+        .test_before_acquire_if_idle_for(Duration::from_secs(5))
+        .map_sqlx_sqlite_opts(|sqlite| {
+            sqlite
+                .pragma("journal_mode", "WAL")
+                .pragma("synchronous", "FULL")
+                .pragma("foreign_keys", "ON")
+                .pragma("temp_store", "MEMORY")
+                .busy_timeout(Duration::from_secs(10))
+        })
+        .map_sqlx_postgres_opts(|postgres| postgres.application_name("postern"));
+    connect
+}
+
+impl Db {
+    /// Connects, with at least one connection tried.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if nothing answers at the URL or it refuses the credentials.
+    pub async fn connect(options: &DbOptions) -> Result<Self, StoreError> {
+        if options.url.starts_with("sqlite:") {
+            let write = Database::connect(connect_options(options, 1)).await?;
+            let read = Database::connect(connect_options(options, options.max_connections.max(1))).await?;
+            Ok(Self { write, read })
+        } else {
+            let pool = Database::connect(connect_options(options, options.max_connections.max(2))).await?;
+            Ok(Self { write: pool.clone(), read: pool })
+        }
+    }
+
+    /// Begins a transaction. On SQLite it is the only one that writes until it ends.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let inner = self
+            .write
+            .begin_with_options(TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            })
+            .await?;
+        Ok(Tx { inner })
+    }
+
+    /// Asks the database for a sign of life.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read.ping().await.map_err(Into::into)
+    }
+
+    /// "sqlite" or "postgres", for people.
+    pub fn kind(&self) -> &'static str {
+        if self.is_sqlite() { "sqlite" } else { "postgres" }
+    }
+
+    /// Whether this is SQLite.
+    pub fn is_sqlite(&self) -> bool {
+        self.write.get_database_backend() == DbBackend::Sqlite
+    }
+
+    /// Closes all connections, so that SQLite folds its log into the file.
+    pub async fn close(self) -> Result<(), StoreError> {
+        self.read.clone().close().await?;
+        if self.is_sqlite() {
+            self.write.close().await?;
+        }
+        Ok(())
+    }
+}
+
+impl Tx {
+    /// Makes everything done in the transaction last.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        self.inner.commit().await.map_err(Into::into)
+    }
+}
+
+/// Inserts a whole row.
+async fn insert<E>(conn: &impl Conn, row: E::Model) -> Result<(), StoreError>
+where
+    E: EntityTrait,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: Send,
+{
+    let row = row.into_active_model().reset_all();
+    E::insert(row).exec_without_returning(conn.inner()).await?;
+    Ok(())
+}
+
+/// Writes a whole row over the one that matches; [`StoreError::Stale`] if none does.
+async fn replace<E>(conn: &impl Conn, row: E::Model, matches: Condition) -> Result<(), StoreError>
+where
+    E: EntityTrait,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: Send,
+{
+    let row = row.into_active_model().reset_all();
+    let done = E::update_many().set(row).filter(matches).exec(conn.inner()).await?;
+    if done.rows_affected == 1 { Ok(()) } else { Err(StoreError::Stale) }
+}
+
+/// The condition of a keyset page: rows after the one the cursor names, in the order of (value, id).
+fn after<C: ColumnTrait, V: Into<Expr> + Clone>(
+    column: C,
+    id_column: C,
+    descending: bool,
+    value: V,
+    id: uuid::Uuid,
+) -> Condition {
+    use sea_orm::ExprTrait;
+    let (beyond, beyond_id) = if descending {
+        (Expr::col(column).lt(value.clone()), Expr::col(id_column).lt(id))
+    } else {
+        (Expr::col(column).gt(value.clone()), Expr::col(id_column).gt(id))
+    };
+    Condition::any().add(beyond).add(Condition::all().add(Expr::col(column).eq(value)).add(beyond_id))
+}
+
+/// `Asc` or `Desc`.
+const fn direction(descending: bool) -> Order {
+    if descending { Order::Desc } else { Order::Asc }
+}
+
+/// Fetches one page in (column, id) order, with one row more than asked for, and the total where it is wanted.
+async fn fetch_page<E>(
+    conn: &impl Conn,
+    filter: Condition,
+    after: Option<Condition>,
+    order: (E::Column, E::Column, bool),
+    request: &crate::model::page::PageRequest,
+) -> Result<(Vec<E::Model>, Option<u64>), StoreError>
+where
+    E: EntityTrait,
+    E::Model: Send + Sync,
+{
+    use sea_orm::PaginatorTrait;
+    let total = if request.include_total {
+        Some(E::find().filter(filter.clone()).count(conn.inner()).await?)
+    } else {
+        None
+    };
+    let (column, id_column, descending) = order;
+    let rows = E::find()
+        .filter(filter)
+        .filter(after.unwrap_or_else(Condition::all))
+        .order_by(column, direction(descending))
+        .order_by(id_column, direction(descending))
+        .limit(request.limit() + 1)
+        .all(conn.inner())
+        .await?;
+    Ok((rows, total))
+}
+
+/// Whether a text column has this text in it, without case; `%` and `_` stand for themselves.
+fn contains_folded<C: ColumnTrait>(column: C, folded: &str) -> sea_orm::sea_query::SimpleExpr {
+
+    use sea_orm::ExprTrait;
+    use sea_orm::sea_query::{Func, LikeExpr};
+    let mut pattern = String::with_capacity(folded.len() + 2);
+    pattern.push('%');
+    for character in folded.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    Expr::expr(Func::lower(Expr::col(column))).like(LikeExpr::new(pattern).escape('\\'))
+}

@@ -1,0 +1,25 @@
+//! Table `directories`. The SCIM side of an organization.
+
+use crate::model::id::{DirectoryId, OrganizationId};
+use crate::model::state::ForeignAddresses;
+use crate::model::time::Timestamp;
+use sea_orm::entity::prelude::*;
+
+/// The SCIM side of an organization.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "directories")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: DirectoryId,
+    pub organization_id: OrganizationId,
+    pub foreign_addresses: ForeignAddresses,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub version: i64,
+}
+
+/// Tables are joined by name where they are joined at all.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,34 @@
+//! Table `saml_connections`. A SAML connection: one IdP configured for an organization.
+
+use crate::model::id::{ConnectionId, OrganizationId};
+use crate::model::state::{ConnectionStatus, ConnectionType};
+use crate::model::time::Timestamp;
+use sea_orm::entity::prelude::*;
+
+/// A SAML connection: one IdP configured for an organization.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "saml_connections")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ConnectionId,
+    pub organization_id: OrganizationId,
+    pub name: String,
+    #[sea_orm(column_name = "type")]
+    pub kind: ConnectionType,
+    pub status: ConnectionStatus,
+    pub idp_entity_id: String,
+    pub sso_url: String,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub certificates: Json,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub attribute_mapping: Json,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub version: i64,
+}
+
+/// Tables are joined by name where they are joined at all.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

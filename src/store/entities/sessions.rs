@@ -1,0 +1,34 @@
+//! Table `sessions`. Somebody signed in to one organization.
+
+use crate::model::id::{ConnectionId, OrganizationId, SessionId, UserId};
+use crate::model::secret::TokenHash;
+use crate::model::state::SignInMethod;
+use crate::model::time::Timestamp;
+use sea_orm::entity::prelude::*;
+
+/// Somebody signed in to one organization.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "sessions")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: SessionId,
+    pub organization_id: OrganizationId,
+    pub user_id: UserId,
+    pub hash: TokenHash,
+    pub method: SignInMethod,
+    pub connection_id: Option<ConnectionId>,
+    pub name_id: Option<String>,
+    pub session_index: Option<String>,
+    pub authn_context: Option<String>,
+    pub authn_at: Timestamp,
+    pub created_at: Timestamp,
+    pub last_seen_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Tables are joined by name where they are joined at all.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

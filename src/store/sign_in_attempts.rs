@@ -1,0 +1,112 @@
+//! Queries of sign-in attempts, and of the assertions already used: each is consumed once, by a conditional update.
+
+pub use super::entities::sign_in_attempts::Model as SignInAttempt;
+
+use super::Conn;
+use super::entities::{sign_in_attempts, used_assertions};
+use super::error::StoreError;
+use crate::model::id::{ConnectionId, SignInAttemptId};
+use crate::model::secret::TokenHash;
+use crate::model::tenant::{InstallationScope, TenantScope};
+use crate::model::time::Timestamp;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+use sign_in_attempts::{Column, Entity};
+
+fn of(scope: TenantScope) -> Condition {
+    Condition::all().add(Column::OrganizationId.eq(scope.organization()))
+}
+
+/// Inserts a new attempt.
+pub async fn insert(conn: &impl Conn, row: SignInAttempt) -> Result<(), StoreError> {
+    super::insert::<Entity>(conn, row).await
+}
+
+/// The attempt that made this request at this connection, whatever its state.
+pub async fn find_by_request(
+    conn: &impl Conn,
+    scope: TenantScope,
+    connection: ConnectionId,
+    request: &TokenHash,
+) -> Result<Option<SignInAttempt>, StoreError> {
+    Ok(Entity::find()
+        .filter(of(scope))
+        .filter(Column::ConnectionId.eq(connection))
+        .filter(Column::RequestHash.eq(request.clone()))
+        .one(conn.inner())
+        .await?)
+}
+
+/// Consumes an attempt; `false` if it was consumed before or has expired.
+pub async fn consume(
+    conn: &impl Conn,
+    scope: TenantScope,
+    id: SignInAttemptId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let done = Entity::update_many()
+        .col_expr(Column::ConsumedAt, now.into())
+        .filter(of(scope))
+        .filter(Column::Id.eq(id))
+        .filter(Column::ConsumedAt.is_null())
+        .filter(Column::ExpiresAt.gt(now))
+        .exec(conn.inner())
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+/// Notes how an attempt ended: "succeeded" or the code of the refusal, with a sentence for the admin.
+pub async fn set_outcome(
+    conn: &impl Conn,
+    scope: TenantScope,
+    id: SignInAttemptId,
+    outcome: &str,
+    detail: Option<&str>,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::Outcome, outcome.to_owned().into())
+        .col_expr(Column::Detail, detail.map(str::to_owned).into())
+        .filter(of(scope))
+        .filter(Column::Id.eq(id))
+        .exec(conn.inner())
+        .await?;
+    Ok(())
+}
+
+/// Remembers an assertion as used. [`StoreError::Conflict`] with `UsedAssertion` if it was used before (in PostgreSQL
+/// the transaction is then lost, as it should be).
+pub async fn use_assertion(
+    conn: &impl Conn,
+    connection: ConnectionId,
+    assertion_id: &str,
+    expires_at: Timestamp,
+) -> Result<(), StoreError> {
+    let row =
+        used_assertions::Model { connection_id: connection, assertion_id: assertion_id.to_owned(), expires_at };
+    super::insert::<used_assertions::Entity>(conn, row).await
+}
+
+/// Deletes the attempts at a connection that is being deleted.
+pub async fn delete_of_connection(
+    conn: &impl Conn,
+    scope: TenantScope,
+    connection: ConnectionId,
+) -> Result<(), StoreError> {
+    Entity::delete_many().filter(of(scope)).filter(Column::ConnectionId.eq(connection)).exec(conn.inner()).await?;
+    Ok(())
+}
+
+/// Deletes assertions that could not be used any more, and attempts that expired before `attempts_before`.
+pub async fn prune(
+    conn: &impl Conn,
+    _scope: InstallationScope,
+    now: Timestamp,
+    attempts_before: Timestamp,
+) -> Result<u64, StoreError> {
+    let used = used_assertions::Entity::delete_many()
+        .filter(used_assertions::Column::ExpiresAt.lt(now))
+        .exec(conn.inner())
+        .await?;
+    let attempts =
+        Entity::delete_many().filter(Column::ExpiresAt.lt(attempts_before)).exec(conn.inner()).await?;
+    Ok(used.rows_affected + attempts.rows_affected)
+}
