@@ -22,7 +22,11 @@ fn of_operator() -> Condition {
 }
 
 /// The key with this hash, if it is neither revoked nor expired: the secret is what names the tenant here.
-pub async fn find_live(conn: &impl Conn, hash: &TokenHash, now: Timestamp) -> Result<Option<ApiKey>, StoreError> {
+pub async fn find_live(
+    conn: &impl Conn,
+    hash: &TokenHash,
+    now: Timestamp,
+) -> Result<Option<ApiKey>, StoreError> {
     Ok(Entity::find()
         .filter(Column::Hash.eq(hash.clone()))
         .filter(Column::RevokedAt.is_null())
@@ -37,13 +41,21 @@ pub async fn find(conn: &impl Conn, scope: TenantScope, id: ApiKeyId) -> Result<
 }
 
 /// A page of the organization's live keys, oldest first.
-pub async fn list(conn: &impl Conn, scope: TenantScope, request: &PageRequest) -> Result<Page<ApiKey>, StoreError> {
-    let from =
-        request.cursor.as_ref().and_then(|c| Some(after(Column::CreatedAt, Column::Id, false, c.time()?, c.id)));
+pub async fn list(
+    conn: &impl Conn,
+    scope: TenantScope,
+    request: &PageRequest,
+) -> Result<Page<ApiKey>, StoreError> {
+    let from = request
+        .cursor
+        .as_ref()
+        .and_then(|c| Some(after(Column::CreatedAt, Column::Id, false, c.time()?, c.id)));
     let by = (Column::CreatedAt, Column::Id, false);
     let filter = of(scope).add(Column::RevokedAt.is_null());
     let (rows, total) = fetch_page::<Entity>(conn, filter, from, by, request).await?;
-    Ok(Page::from_rows(rows, request.limit(), total, |k| Cursor::after_time("created_at", k.created_at, k.id.uuid())))
+    Ok(Page::from_rows(rows, request.limit(), total, |k| {
+        Cursor::after_time("created_at", k.created_at, k.id.uuid())
+    }))
 }
 
 /// All of the operator's keys, revoked ones too, oldest first.
@@ -66,7 +78,12 @@ async fn revoke_where(conn: &impl Conn, condition: Condition, now: Timestamp) ->
 }
 
 /// Revokes a key of the organization; `false` if there is none that was live.
-pub async fn revoke(conn: &impl Conn, scope: TenantScope, id: ApiKeyId, now: Timestamp) -> Result<bool, StoreError> {
+pub async fn revoke(
+    conn: &impl Conn,
+    scope: TenantScope,
+    id: ApiKeyId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     revoke_where(conn, of(scope).add(Column::Id.eq(id)), now).await
 }
 

@@ -15,12 +15,20 @@ fn of(scope: TenantScope) -> Condition {
 }
 
 /// A connection of the organization.
-pub async fn find(conn: &impl Conn, scope: TenantScope, id: ConnectionId) -> Result<Option<Connection>, StoreError> {
+pub async fn find(
+    conn: &impl Conn,
+    scope: TenantScope,
+    id: ConnectionId,
+) -> Result<Option<Connection>, StoreError> {
     Ok(Entity::find_by_id(id).filter(of(scope)).one(conn.inner()).await?)
 }
 
 /// The same, locked until the transaction ends.
-pub async fn lock(conn: &impl Conn, scope: TenantScope, id: ConnectionId) -> Result<Option<Connection>, StoreError> {
+pub async fn lock(
+    conn: &impl Conn,
+    scope: TenantScope,
+    id: ConnectionId,
+) -> Result<Option<Connection>, StoreError> {
     Ok(Entity::find_by_id(id).filter(of(scope)).lock_exclusive().one(conn.inner()).await?)
 }
 
@@ -35,7 +43,11 @@ pub async fn insert(conn: &impl Conn, row: Connection) -> Result<(), StoreError>
 }
 
 /// Writes the row if it still has the version before.
-pub async fn update(conn: &impl Conn, scope: TenantScope, mut row: Connection) -> Result<Connection, StoreError> {
+pub async fn update(
+    conn: &impl Conn,
+    scope: TenantScope,
+    mut row: Connection,
+) -> Result<Connection, StoreError> {
     let condition = of(scope).add(Column::Id.eq(row.id)).add(Column::Version.eq(row.version));
     row.version += 1;
     super::replace::<Entity>(conn, row.clone(), condition).await?;
@@ -49,10 +61,18 @@ pub async fn delete(conn: &impl Conn, scope: TenantScope, id: ConnectionId) -> R
 }
 
 /// A page of the organization's connections, oldest first.
-pub async fn list(conn: &impl Conn, scope: TenantScope, request: &PageRequest) -> Result<Page<Connection>, StoreError> {
-    let from =
-        request.cursor.as_ref().and_then(|c| Some(after(Column::CreatedAt, Column::Id, false, c.time()?, c.id)));
+pub async fn list(
+    conn: &impl Conn,
+    scope: TenantScope,
+    request: &PageRequest,
+) -> Result<Page<Connection>, StoreError> {
+    let from = request
+        .cursor
+        .as_ref()
+        .and_then(|c| Some(after(Column::CreatedAt, Column::Id, false, c.time()?, c.id)));
     let by = (Column::CreatedAt, Column::Id, false);
     let (rows, total) = fetch_page::<Entity>(conn, of(scope), from, by, request).await?;
-    Ok(Page::from_rows(rows, request.limit(), total, |c| Cursor::after_time("created_at", c.created_at, c.id.uuid())))
+    Ok(Page::from_rows(rows, request.limit(), total, |c| {
+        Cursor::after_time("created_at", c.created_at, c.id.uuid())
+    }))
 }

@@ -23,7 +23,11 @@ pub async fn insert(conn: &impl Conn, row: Directory) -> Result<(), StoreError> 
 }
 
 /// Writes the row if it still has the version before.
-pub async fn update(conn: &impl Conn, scope: TenantScope, mut row: Directory) -> Result<Directory, StoreError> {
+pub async fn update(
+    conn: &impl Conn,
+    scope: TenantScope,
+    mut row: Directory,
+) -> Result<Directory, StoreError> {
     let condition = of(scope).add(Column::Version.eq(row.version));
     row.version += 1;
     super::replace::<Entity>(conn, row.clone(), condition).await?;

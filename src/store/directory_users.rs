@@ -142,7 +142,10 @@ pub async fn delete(
     directory: DirectoryId,
     id: DirectoryUserId,
 ) -> Result<bool, StoreError> {
-    let done =
-        Entity::delete_many().filter(of(scope, directory)).filter(Column::Id.eq(id)).exec(conn.inner()).await?;
+    let done = Entity::delete_many()
+        .filter(of(scope, directory))
+        .filter(Column::Id.eq(id))
+        .exec(conn.inner())
+        .await?;
     Ok(done.rows_affected == 1)
 }

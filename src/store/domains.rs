@@ -48,7 +48,11 @@ pub async fn find_holder(conn: &impl Conn, name: &str) -> Result<Option<Domain>,
 }
 
 /// The organization's own verified domain of this name, if it holds it.
-pub async fn find_verified(conn: &impl Conn, scope: TenantScope, name: &str) -> Result<Option<Domain>, StoreError> {
+pub async fn find_verified(
+    conn: &impl Conn,
+    scope: TenantScope,
+    name: &str,
+) -> Result<Option<Domain>, StoreError> {
     Ok(Entity::find()
         .filter(of(scope))
         .filter(Column::Name.eq(name))
@@ -59,7 +63,11 @@ pub async fn find_verified(conn: &impl Conn, scope: TenantScope, name: &str) -> 
 
 /// The same, held in shared lock until the transaction ends: what rests on the domain cannot be made while the domain
 /// is being given up.
-pub async fn share_verified(conn: &impl Conn, scope: TenantScope, name: &str) -> Result<Option<Domain>, StoreError> {
+pub async fn share_verified(
+    conn: &impl Conn,
+    scope: TenantScope,
+    name: &str,
+) -> Result<Option<Domain>, StoreError> {
     Ok(Entity::find()
         .filter(of(scope))
         .filter(Column::Name.eq(name))
@@ -132,10 +140,18 @@ pub async fn delete(conn: &impl Conn, scope: TenantScope, id: DomainId) -> Resul
 }
 
 /// A page of the organization's domains, oldest first.
-pub async fn list(conn: &impl Conn, scope: TenantScope, request: &PageRequest) -> Result<Page<Domain>, StoreError> {
-    let from =
-        request.cursor.as_ref().and_then(|c| Some(after(Column::CreatedAt, Column::Id, false, c.time()?, c.id)));
+pub async fn list(
+    conn: &impl Conn,
+    scope: TenantScope,
+    request: &PageRequest,
+) -> Result<Page<Domain>, StoreError> {
+    let from = request
+        .cursor
+        .as_ref()
+        .and_then(|c| Some(after(Column::CreatedAt, Column::Id, false, c.time()?, c.id)));
     let by = (Column::CreatedAt, Column::Id, false);
     let (rows, total) = fetch_page::<Entity>(conn, of(scope), from, by, request).await?;
-    Ok(Page::from_rows(rows, request.limit(), total, |d| Cursor::after_time("created_at", d.created_at, d.id.uuid())))
+    Ok(Page::from_rows(rows, request.limit(), total, |d| {
+        Cursor::after_time("created_at", d.created_at, d.id.uuid())
+    }))
 }

@@ -115,7 +115,11 @@ impl StoreError {
                     return None;
                 }
                 let from_columns = || UniqueKey::from_columns(database.message().rsplit(": ").next()?);
-                database.constraint().and_then(UniqueKey::from_constraint).or_else(from_columns).map(Self::Conflict)
+                database
+                    .constraint()
+                    .and_then(UniqueKey::from_constraint)
+                    .or_else(from_columns)
+                    .map(Self::Conflict)
             }
             _ => None,
         }

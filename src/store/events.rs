@@ -44,7 +44,8 @@ pub async fn insert(
 
 /// Makes the counter of a new organization.
 pub async fn insert_counter(tx: &super::Tx, organization: OrganizationId) -> Result<(), StoreError> {
-    super::insert::<Counters>(tx, event_counters::Model { organization_id: organization, last_number: 0 }).await
+    super::insert::<Counters>(tx, event_counters::Model { organization_id: organization, last_number: 0 })
+        .await
 }
 
 /// Numbers the committed events of the organization that have no number yet; tells how many there were.

@@ -10,7 +10,11 @@ use crate::model::time::Timestamp;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 /// The row of a key.
-pub async fn find(conn: &impl Conn, credential: &str, key: &str) -> Result<Option<IdempotencyKey>, StoreError> {
+pub async fn find(
+    conn: &impl Conn,
+    credential: &str,
+    key: &str,
+) -> Result<Option<IdempotencyKey>, StoreError> {
     Ok(Entity::find_by_id((credential.to_owned(), key.to_owned())).one(conn.inner()).await?)
 }
 

@@ -15,8 +15,15 @@ pub async fn find(conn: &impl Conn, _scope: InstallationScope) -> Result<Option<
 }
 
 /// Inserts the row unless another node was first.
-pub async fn insert(conn: &impl Conn, _scope: InstallationScope, row: Installation) -> Result<(), StoreError> {
+pub async fn insert(
+    conn: &impl Conn,
+    _scope: InstallationScope,
+    row: Installation,
+) -> Result<(), StoreError> {
     let conflict = OnConflict::column(super::entities::installation::Column::Id).do_nothing().to_owned();
-    Entity::insert(row.into_active_model().reset_all()).on_conflict(conflict).exec_without_returning(conn.inner()).await?;
+    Entity::insert(row.into_active_model().reset_all())
+        .on_conflict(conflict)
+        .exec_without_returning(conn.inner())
+        .await?;
     Ok(())
 }

@@ -117,9 +117,13 @@ pub async fn list(
         });
         filter = filter.add(any);
     }
-    let from =
-        request.cursor.as_ref().and_then(|c| Some(after(Column::CreatedAt, Column::Id, false, c.time()?, c.id)));
+    let from = request
+        .cursor
+        .as_ref()
+        .and_then(|c| Some(after(Column::CreatedAt, Column::Id, false, c.time()?, c.id)));
     let by = (Column::CreatedAt, Column::Id, false);
     let (rows, total) = fetch_page::<Entity>(conn, filter, from, by, request).await?;
-    Ok(Page::from_rows(rows, request.limit(), total, |i| Cursor::after_time("created_at", i.created_at, i.id.uuid())))
+    Ok(Page::from_rows(rows, request.limit(), total, |i| {
+        Cursor::after_time("created_at", i.created_at, i.id.uuid())
+    }))
 }

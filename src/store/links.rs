@@ -50,7 +50,12 @@ pub async fn insert(conn: &impl Conn, row: Link) -> Result<(), StoreError> {
 }
 
 /// Notes that the link was used.
-pub async fn touch(conn: &impl Conn, scope: TenantScope, id: LinkId, now: Timestamp) -> Result<(), StoreError> {
+pub async fn touch(
+    conn: &impl Conn,
+    scope: TenantScope,
+    id: LinkId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     Entity::update_many()
         .col_expr(Column::LastUsedAt, now.into())
         .filter(of(scope))
@@ -62,7 +67,8 @@ pub async fn touch(conn: &impl Conn, scope: TenantScope, id: LinkId, now: Timest
 
 /// Deletes all links of a user in the organization; tells how many there were.
 pub async fn delete_of_user(conn: &impl Conn, scope: TenantScope, user: UserId) -> Result<u64, StoreError> {
-    let done = Entity::delete_many().filter(of(scope)).filter(Column::UserId.eq(user)).exec(conn.inner()).await?;
+    let done =
+        Entity::delete_many().filter(of(scope)).filter(Column::UserId.eq(user)).exec(conn.inner()).await?;
     Ok(done.rows_affected)
 }
 
@@ -72,7 +78,10 @@ pub async fn delete_of_connection(
     scope: TenantScope,
     connection: ConnectionId,
 ) -> Result<u64, StoreError> {
-    let done =
-        Entity::delete_many().filter(of(scope)).filter(Column::ConnectionId.eq(connection)).exec(conn.inner()).await?;
+    let done = Entity::delete_many()
+        .filter(of(scope))
+        .filter(Column::ConnectionId.eq(connection))
+        .exec(conn.inner())
+        .await?;
     Ok(done.rows_affected)
 }

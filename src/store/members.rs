@@ -108,5 +108,7 @@ pub async fn list(
         .and_then(|c| Some(after(Column::JoinedAt, Column::UserId, filter.descending, c.time()?, c.id)));
     let by = (Column::JoinedAt, Column::UserId, filter.descending);
     let (rows, total) = fetch_page::<Entity>(conn, condition, from, by, request).await?;
-    Ok(Page::from_rows(rows, request.limit(), total, |m| Cursor::after_time(order, m.joined_at, m.user_id.uuid())))
+    Ok(Page::from_rows(rows, request.limit(), total, |m| {
+        Cursor::after_time(order, m.joined_at, m.user_id.uuid())
+    }))
 }

@@ -54,7 +54,9 @@ pub async fn status(db: &Db) -> Result<SchemaStatus, StoreError> {
 async fn read_status(connection: &DatabaseConnection) -> Result<SchemaStatus, StoreError> {
     let known: Vec<String> = Migrator::migrations().iter().map(|m| m.name().to_owned()).collect();
     let table = match connection.get_database_backend() {
-        DbBackend::Postgres => "SELECT 1 AS one FROM pg_tables WHERE tablename = 'seaql_migrations' AND schemaname = current_schema()",
+        DbBackend::Postgres => {
+            "SELECT 1 AS one FROM pg_tables WHERE tablename = 'seaql_migrations' AND schemaname = current_schema()"
+        }
         _ => "SELECT 1 AS one FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'",
     };
     let backend = connection.get_database_backend();
@@ -62,7 +64,10 @@ async fn read_status(connection: &DatabaseConnection) -> Result<SchemaStatus, St
     let mut applied = Vec::new();
     if exists {
         let rows = connection
-            .query_all_raw(Statement::from_string(backend, "SELECT version FROM seaql_migrations ORDER BY version"))
+            .query_all_raw(Statement::from_string(
+                backend,
+                "SELECT version FROM seaql_migrations ORDER BY version",
+            ))
             .await?;
         for row in rows {
             applied.push(row.try_get::<String>("", "version")?);

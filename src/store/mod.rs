@@ -29,8 +29,8 @@ use error::StoreError;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectOptions, ConnectionTrait, Database, DatabaseConnection,
-    DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel, Order, QueryFilter, QueryOrder, QuerySelect,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel, Order, QueryFilter, QueryOrder,
+    QuerySelect, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use std::time::Duration;
 
@@ -245,7 +245,6 @@ where
 
 /// Whether a text column has this text in it, without case; `%` and `_` stand for themselves.
 fn contains_folded<C: ColumnTrait>(column: C, folded: &str) -> sea_orm::sea_query::SimpleExpr {
-
     use sea_orm::ExprTrait;
     use sea_orm::sea_query::{Func, LikeExpr};
     let mut pattern = String::with_capacity(folded.len() + 2);

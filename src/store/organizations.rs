@@ -27,15 +27,24 @@ pub async fn insert(conn: &impl Conn, row: Organization) -> Result<(), StoreErro
 }
 
 /// Writes the row if it still has the version before.
-pub async fn update(conn: &impl Conn, scope: TenantScope, mut row: Organization) -> Result<Organization, StoreError> {
-    let condition = Condition::all().add(Column::Id.eq(scope.organization())).add(Column::Version.eq(row.version));
+pub async fn update(
+    conn: &impl Conn,
+    scope: TenantScope,
+    mut row: Organization,
+) -> Result<Organization, StoreError> {
+    let condition =
+        Condition::all().add(Column::Id.eq(scope.organization())).add(Column::Version.eq(row.version));
     row.version += 1;
     super::replace::<Entity>(conn, row.clone(), condition).await?;
     Ok(row)
 }
 
 /// Marks the organization as ownerless since `now`, or as owned again.
-pub async fn set_ownerless(conn: &impl Conn, scope: TenantScope, since: Option<Timestamp>) -> Result<(), StoreError> {
+pub async fn set_ownerless(
+    conn: &impl Conn,
+    scope: TenantScope,
+    since: Option<Timestamp>,
+) -> Result<(), StoreError> {
     Entity::update_many()
         .col_expr(Column::OwnerlessSince, since.into())
         .col_expr(Column::Version, sea_orm::sea_query::Expr::col(Column::Version).add(1))
@@ -65,11 +74,18 @@ pub async fn list(
         .cursor
         .as_ref()
         .and_then(|c| Some(after(Column::CreatedAt, Column::Id, false, c.time()?, c.id)));
-    let (rows, total) = fetch_page::<Entity>(conn, filter, from, (Column::CreatedAt, Column::Id, false), request).await?;
-    Ok(Page::from_rows(rows, request.limit(), total, |o| Cursor::after_time("created_at", o.created_at, o.id.uuid())))
+    let (rows, total) =
+        fetch_page::<Entity>(conn, filter, from, (Column::CreatedAt, Column::Id, false), request).await?;
+    Ok(Page::from_rows(rows, request.limit(), total, |o| {
+        Cursor::after_time("created_at", o.created_at, o.id.uuid())
+    }))
 }
 
 /// Ids of all organizations that exist among those named.
-pub async fn exists(conn: &impl Conn, _scope: InstallationScope, id: OrganizationId) -> Result<bool, StoreError> {
+pub async fn exists(
+    conn: &impl Conn,
+    _scope: InstallationScope,
+    id: OrganizationId,
+) -> Result<bool, StoreError> {
     Ok(Entity::find_by_id(id).one(conn.inner()).await?.is_some())
 }

@@ -26,7 +26,12 @@ pub async fn find_live(conn: &impl Conn, hash: &TokenHash) -> Result<Option<Scim
 
 /// All tokens of the organization's directory, revoked ones too, oldest first.
 pub async fn list(conn: &impl Conn, scope: TenantScope) -> Result<Vec<ScimToken>, StoreError> {
-    Ok(Entity::find().filter(of(scope)).order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(conn.inner()).await?)
+    Ok(Entity::find()
+        .filter(of(scope))
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id)
+        .all(conn.inner())
+        .await?)
 }
 
 /// Inserts a new token.
@@ -52,7 +57,12 @@ pub async fn revoke(
 }
 
 /// Notes that the token was used.
-pub async fn touch(conn: &impl Conn, scope: TenantScope, id: ScimTokenId, now: Timestamp) -> Result<(), StoreError> {
+pub async fn touch(
+    conn: &impl Conn,
+    scope: TenantScope,
+    id: ScimTokenId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     Entity::update_many()
         .col_expr(Column::LastUsedAt, now.into())
         .filter(of(scope))

@@ -17,7 +17,11 @@ fn live(now: Timestamp) -> Condition {
 }
 
 /// The session with this cookie, if it has neither ended nor expired; whether it idled too long the caller decides.
-pub async fn find_live(conn: &impl Conn, hash: &TokenHash, now: Timestamp) -> Result<Option<Session>, StoreError> {
+pub async fn find_live(
+    conn: &impl Conn,
+    hash: &TokenHash,
+    now: Timestamp,
+) -> Result<Option<Session>, StoreError> {
     Ok(Entity::find().filter(Column::Hash.eq(hash.clone())).filter(live(now)).one(conn.inner()).await?)
 }
 
@@ -41,7 +45,12 @@ pub async fn insert(conn: &impl Conn, row: Session) -> Result<(), StoreError> {
 }
 
 /// Notes that the session was used.
-pub async fn touch(conn: &impl Conn, scope: TenantScope, id: SessionId, now: Timestamp) -> Result<(), StoreError> {
+pub async fn touch(
+    conn: &impl Conn,
+    scope: TenantScope,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     Entity::update_many()
         .col_expr(Column::LastSeenAt, now.into())
         .filter(Column::Id.eq(id))
@@ -61,7 +70,12 @@ async fn end_where(conn: &impl Conn, condition: Condition, now: Timestamp) -> Re
 }
 
 /// Ends one session; `false` if it had ended before.
-pub async fn end(conn: &impl Conn, scope: TenantScope, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {
+pub async fn end(
+    conn: &impl Conn,
+    scope: TenantScope,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let condition =
         Condition::all().add(Column::OrganizationId.eq(scope.organization())).add(Column::Id.eq(id));
     Ok(end_where(conn, condition, now).await? == 1)
@@ -90,7 +104,11 @@ pub async fn end_of_user_everywhere(
 }
 
 /// Deletes what expired or ended before `before`; tells how many.
-pub async fn prune(conn: &impl Conn, _scope: InstallationScope, before: Timestamp) -> Result<u64, StoreError> {
+pub async fn prune(
+    conn: &impl Conn,
+    _scope: InstallationScope,
+    before: Timestamp,
+) -> Result<u64, StoreError> {
     let done = Entity::delete_many().filter(Column::ExpiresAt.lt(before)).exec(conn.inner()).await?;
     Ok(done.rows_affected)
 }

@@ -80,8 +80,11 @@ pub async fn use_assertion(
     assertion_id: &str,
     expires_at: Timestamp,
 ) -> Result<(), StoreError> {
-    let row =
-        used_assertions::Model { connection_id: connection, assertion_id: assertion_id.to_owned(), expires_at };
+    let row = used_assertions::Model {
+        connection_id: connection,
+        assertion_id: assertion_id.to_owned(),
+        expires_at,
+    };
     super::insert::<used_assertions::Entity>(conn, row).await
 }
 
@@ -91,7 +94,11 @@ pub async fn delete_of_connection(
     scope: TenantScope,
     connection: ConnectionId,
 ) -> Result<(), StoreError> {
-    Entity::delete_many().filter(of(scope)).filter(Column::ConnectionId.eq(connection)).exec(conn.inner()).await?;
+    Entity::delete_many()
+        .filter(of(scope))
+        .filter(Column::ConnectionId.eq(connection))
+        .exec(conn.inner())
+        .await?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use crate::model::id::UserId;
 use crate::model::random::Random;
 use crate::model::time::Timestamp;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, ActiveModelTrait, QueryFilter};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 /// A user by id.
 pub async fn find(conn: &impl Conn, id: UserId) -> Result<Option<User>, StoreError> {
@@ -33,13 +33,20 @@ pub async fn obtain(
     if let Some(user) = find_by_email(conn, email).await? {
         return Ok(user);
     }
-    let user = User { id: UserId::random(random), email: Some(email.clone()), email_proven_at: None, created_at: now };
+    let user = User {
+        id: UserId::random(random),
+        email: Some(email.clone()),
+        email_proven_at: None,
+        created_at: now,
+    };
     let conflict = OnConflict::column(Column::Email).do_nothing().to_owned();
     Entity::insert(user.clone().into_active_model().reset_all())
         .on_conflict(conflict)
         .exec_without_returning(conn.inner())
         .await?;
-    find_by_email(conn, email).await?.ok_or_else(|| StoreError::Other("a user vanished while it was made".to_owned()))
+    find_by_email(conn, email)
+        .await?
+        .ok_or_else(|| StoreError::Other("a user vanished while it was made".to_owned()))
 }
 
 /// Notes that the address was proven.
@@ -54,7 +61,12 @@ pub async fn set_proven(conn: &impl Conn, id: UserId, now: Timestamp) -> Result<
 
 /// Gives the user another address, proven by a verified domain's IdP.
 /// [`StoreError::Conflict`] with `UserEmail` if somebody else has it.
-pub async fn set_email(conn: &impl Conn, id: UserId, email: &EmailAddress, now: Timestamp) -> Result<(), StoreError> {
+pub async fn set_email(
+    conn: &impl Conn,
+    id: UserId,
+    email: &EmailAddress,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     Entity::update_many()
         .col_expr(Column::Email, email.clone().into())
         .col_expr(Column::EmailProvenAt, now.into())
