@@ -346,3 +346,43 @@ fn one_crypto_library_and_one_registry() {
         .collect();
     assert!(foreign.is_empty(), "{foreign:?}");
 }
+
+/// The fields of the typed sections under `src/config`, as (section, field).
+fn settings(files: &[(String, String)]) -> Vec<(String, String)> {
+    let mut fields = Vec::new();
+    for (path, text) in files {
+        let section = path.rsplit('/').next().unwrap().trim_end_matches(".rs");
+        if matches!(section, "problems" | "layers" | "environment" | "public_url" | "tests") {
+            continue;
+        }
+        for line in text.lines() {
+            if let Some((name, _)) = line.strip_prefix("    pub ").and_then(|rest| rest.split_once(": "))
+                && name.chars().all(is_word)
+            {
+                fields.push((section.to_owned(), name.to_owned()));
+            }
+        }
+    }
+    fields
+}
+
+/// Whether the code reads a field of this name of anything.
+fn reads(code: &str, field: &str) -> bool {
+    code.match_indices(&format!(".{field}")).any(|(at, hit)| {
+        let after = &code[at + hit.len()..];
+        !after.starts_with('(') && !after.starts_with(is_word)
+    })
+}
+
+/// A setting that nothing reads is a promise of the manual that nobody keeps.
+#[test]
+fn every_setting_is_read() {
+    let (own, other): (Vec<_>, Vec<_>) =
+        sources("src").into_iter().partition(|(path, _)| path.starts_with("src/config/"));
+    let code: String = other.iter().map(|(_, text)| bare(text)).collect();
+    let fields = settings(&own);
+    assert!(fields.len() > 30, "{fields:?}");
+    let unread: Vec<_> = fields.iter().filter(|(_, field)| !reads(&code, field)).collect();
+    assert!(unread.is_empty(), "no code outside src/config reads {unread:?}");
+    assert!(reads("config.http.listen)", "listen") && !reads("config.http.listen_on", "listen"));
+}
