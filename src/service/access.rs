@@ -1,0 +1,149 @@
+//! Ending and giving back access: deprovisioning always wins (rules 11 to 13), whichever door asks.
+//!
+//! [`end`] takes every way in and every credential of a person in one organization, inside the caller's transaction.
+//! The member's row is locked first: whoever makes a credential for this person locks it too, and finds it
+//! deactivated afterwards.
+
+use super::{Ctx, Error, Services};
+use crate::model::event::EventKind;
+use crate::model::id::UserId;
+use crate::model::state::{MemberStatus, Role, Source};
+use crate::model::tenant::TenantScope;
+use crate::store::members::Member;
+use crate::store::{self, Tx};
+use serde_json::json;
+
+/// What ending somebody's access did.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// The member as it is now.
+    pub member: Member,
+    /// How many sessions ended.
+    pub sessions: u64,
+}
+
+/// Deactivates (or, with `remove`, removes) a member and ends every way in: sessions, links, invites to and from the
+/// person; keys of the organization that the person made are flagged for rotation. An organization that loses its
+/// last owner is flagged ownerless (rule 12). Ending the access of somebody who has none changes nothing but who
+/// has the say about reactivation: the owner of a deactivation stays whoever was first.
+///
+/// The caller commits, and afterwards clears no cache: sessions are not cached and members have no keys of their own.
+pub async fn end(
+    services: &Services,
+    tx: &Tx,
+    ctx: &Ctx,
+    scope: TenantScope,
+    user: UserId,
+    by: Source,
+    remove: bool,
+) -> Result<Ended, Error> {
+    let member = lock_present(tx, scope, user).await?;
+    let was_owner = member.role == Role::Owner && member.status == MemberStatus::Active;
+    if was_owner {
+        // Locking all owners puts two such changes one after the other.
+        store::members::lock_owners(tx, scope).await?;
+    }
+    let sessions = store::sessions::end_of_user(tx, scope, user, ctx.now).await?;
+    let links = store::links::delete_of_user(tx, scope, user).await?;
+    let account = store::users::find(tx, user).await?;
+    let address = member.email.clone().or_else(|| account.and_then(|a| a.email));
+    for invite in store::invites::revoke_of_person(tx, scope, address.as_ref(), user, ctx.now).await? {
+        let data = json!({ "email": invite.email, "because": "deprovisioned" });
+        services.record(tx, ctx, scope.organization(), EventKind::InviteRevoked, invite.id, data).await?;
+    }
+    for key in store::api_keys::flag_made_by(tx, scope, user, ctx.now).await? {
+        let data = json!({ "name": key.name, "made_by": user });
+        services.record(tx, ctx, scope.organization(), EventKind::ApiKeyRotationDue, key.id, data).await?;
+    }
+    let target = if remove { MemberStatus::Removed } else { MemberStatus::Deactivated };
+    let member = if member.status == target {
+        member
+    } else {
+        let first = member.status == MemberStatus::Active;
+        let mut changed = member;
+        changed.status = target;
+        changed.updated_at = ctx.now;
+        if first {
+            changed.deactivated_by = Some(by);
+            changed.deactivated_at = Some(ctx.now);
+        }
+        if remove {
+            // A tombstone keeps what recognises the person, and nothing else.
+            changed.given_name = None;
+            changed.family_name = None;
+            changed.display_name = None;
+        }
+        let changed = store::members::update(tx, scope, changed).await?;
+        let kind = if remove { EventKind::MemberRemoved } else { EventKind::MemberDeactivated };
+        let data =
+            json!({ "by": by, "role": changed.role, "sessions_ended": sessions, "links_removed": links });
+        services.record(tx, ctx, scope.organization(), kind, user, data).await?;
+        changed
+    };
+    if was_owner && store::members::lock_owners(tx, scope).await?.is_empty() {
+        store::organizations::set_ownerless(tx, scope, Some(ctx.now)).await?;
+        let data = json!({ "last_owner": user });
+        services
+            .record(
+                tx,
+                ctx,
+                scope.organization(),
+                EventKind::OrganizationOwnerless,
+                scope.organization(),
+                data,
+            )
+            .await?;
+    }
+    Ok(Ended { member, sessions })
+}
+
+/// Gives access back (rule 13). Whether the asker has the say is the caller's to check with [`may_reactivate`].
+/// A person who was admin or owner comes back as an ordinary member unless `role` says otherwise.
+pub async fn give_back(
+    services: &Services,
+    tx: &Tx,
+    ctx: &Ctx,
+    scope: TenantScope,
+    member: Member,
+    role: Role,
+) -> Result<Member, Error> {
+    let mut changed = member;
+    changed.status = MemberStatus::Active;
+    changed.role = role;
+    changed.deactivated_by = None;
+    changed.deactivated_at = None;
+    changed.updated_at = ctx.now;
+    let changed = store::members::update(tx, scope, changed).await?;
+    let data = json!({ "role": changed.role });
+    services
+        .record(tx, ctx, scope.organization(), EventKind::MemberReactivated, changed.user_id, data)
+        .await?;
+    Ok(changed)
+}
+
+/// Only the source that deactivated, or an owner (or the operator), reactivates.
+pub fn may_reactivate(ctx: &Ctx, member: &Member, by: Source) -> Result<(), Error> {
+    use crate::model::actor::Actor;
+    let owner =
+        matches!(ctx.actor, Actor::Operator { .. } | Actor::System | Actor::Person { role: Role::Owner, .. });
+    match member.deactivated_by {
+        Some(source) if source != by && !owner => Err(Error::forbidden(
+            "deactivated_elsewhere",
+            match source {
+                Source::Scim => {
+                    "The directory deactivated this person over SCIM: reactivate them there, or ask an owner."
+                }
+                _ => "An administrator deactivated this person: ask whoever did, or an owner.",
+            },
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The member of a user, locked, if there is one that was not removed.
+pub async fn lock_present(tx: &Tx, scope: TenantScope, user: UserId) -> Result<Member, Error> {
+    match store::members::lock(tx, scope, user).await? {
+        Some(member) if member.status != MemberStatus::Removed => Ok(member),
+        _ => Err(Error::not_found("member")),
+    }
+}

@@ -1,0 +1,140 @@
+//! Cached tenant look-ups: credential to tenant, e-mail domain to connection.
+//!
+//! An entry lives less than a second, so that what another node changes is seen within the second of rule 11 even if
+//! nothing tells this one; what this node changes is dropped at once. A fill that began before an invalidation is
+//! thrown away: each cache counts its invalidations, and a value is kept only if none came while it was fetched.
+
+use crate::model::id::{ApiKeyId, ConnectionId, DirectoryId, OrganizationId, ScimTokenId};
+use crate::model::scope::ScopeSet;
+use crate::model::secret::TokenHash;
+use crate::store::organizations::Organization;
+use std::hash::Hash;
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// How long an entry lives at most.
+pub const TIME_TO_LIVE: Duration = Duration::from_millis(800);
+/// How many entries each cache keeps.
+const CAPACITY: u64 = 10_000;
+
+/// A cache whose fills cannot undo an invalidation.
+pub struct Cached<K, V> {
+    entries: moka::sync::Cache<K, V>,
+    generation: Mutex<u64>,
+}
+
+impl<K, V> std::fmt::Debug for Cached<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cached")
+    }
+}
+
+impl<K, V> Default for Cached<K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    fn default() -> Self {
+        let entries = moka::sync::Cache::builder().max_capacity(CAPACITY).time_to_live(TIME_TO_LIVE).build();
+        Self { entries, generation: Mutex::new(0) }
+    }
+}
+
+impl<K, V> Cached<K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    fn generation(&self) -> std::sync::MutexGuard<'_, u64> {
+        self.generation.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The entry, or what `fetch` finds; `None` is not kept, so that something new is seen at once.
+    pub async fn get<E>(
+        &self,
+        key: K,
+        fetch: impl Future<Output = Result<Option<V>, E>>,
+    ) -> Result<Option<V>, E> {
+        if let Some(value) = self.entries.get(&key) {
+            return Ok(Some(value));
+        }
+        let before = *self.generation();
+        let found = fetch.await?;
+        if let Some(value) = &found {
+            let now = self.generation();
+            if *now == before {
+                self.entries.insert(key, value.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    /// Drops everything, and every fill that is under way. Changes of what is cached are rare; fetching again is cheap.
+    pub fn clear(&self) {
+        let mut generation = self.generation();
+        *generation += 1;
+        self.entries.invalidate_all();
+    }
+}
+
+/// What a live API key of an organization stands for.
+#[derive(Debug, Clone)]
+pub struct KnownApiKey {
+    pub id: ApiKeyId,
+    pub organization: std::sync::Arc<Organization>,
+    pub scopes: ScopeSet,
+    pub expires_at: Option<crate::model::time::Timestamp>,
+}
+
+/// What a live SCIM token stands for.
+#[derive(Debug, Clone, Copy)]
+pub struct KnownScimToken {
+    pub id: ScimTokenId,
+    pub organization: OrganizationId,
+    pub directory: DirectoryId,
+}
+
+/// The way in for an e-mail domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownWayIn {
+    pub organization: OrganizationId,
+    pub connection: ConnectionId,
+}
+
+/// All caches.
+#[derive(Debug, Default)]
+pub struct Caches {
+    /// Organizations' API keys. Operator's keys are not cached: what the command line does to them is seen at once.
+    pub api_keys: Cached<TokenHash, KnownApiKey>,
+    /// SCIM tokens.
+    pub scim_tokens: Cached<TokenHash, KnownScimToken>,
+    /// E-mail domains to active connections.
+    pub ways_in: Cached<String, KnownWayIn>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_fill_that_began_before_an_invalidation_is_thrown_away() {
+        let cache: Cached<u8, &str> = Cached::default();
+        let got = cache
+            .get(1, async {
+                // The row is read, then changed and invalidated, before the fill ends.
+                cache.clear();
+                Ok::<_, ()>(Some("old"))
+            })
+            .await;
+        assert_eq!(got, Ok(Some("old")));
+        assert_eq!(cache.get(1, async { Ok::<_, ()>(Some("new")) }).await, Ok(Some("new")));
+        assert_eq!(cache.get(1, async { Ok::<_, ()>(Some("newer")) }).await, Ok(Some("new")), "kept");
+        cache.clear();
+        assert_eq!(cache.get(1, async { Ok::<_, ()>(None) }).await, Ok(None));
+        assert_eq!(
+            cache.get(1, async { Ok::<_, ()>(Some("again")) }).await,
+            Ok(Some("again")),
+            "a miss is not kept"
+        );
+    }
+}

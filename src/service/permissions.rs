@@ -1,0 +1,128 @@
+//! Who may do what: the whole table on one screen. Every use case of the REST API asks [`may`] first and gets the
+//! [`TenantScope`] that its queries need; without asking there is no scope.
+
+use super::{Ctx, Error};
+use crate::model::actor::Actor;
+use crate::model::id::OrganizationId;
+use crate::model::scope::Scope;
+use crate::model::state::Role;
+use crate::model::tenant::{InstallationScope, TenantScope};
+
+/// What is to be done in an organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    ReadOrganization,
+    WriteOrganization,
+    ReadMembers,
+    WriteMembers,
+    ReadDomains,
+    WriteDomains,
+    ReadConnections,
+    WriteConnections,
+    ReadScim,
+    WriteScim,
+    ReadInvites,
+    WriteInvites,
+    ReadApiKeys,
+    WriteApiKeys,
+    ReadEvents,
+    /// A change of trust (rule 10a): activating a connection, what it trusts, which domains it serves, SCIM tokens.
+    ChangeTrust,
+}
+
+impl Action {
+    /// The scope an API key needs, and the role a signed-in person needs.
+    const fn needs(self) -> (Scope, Role) {
+        use Action as A;
+        match self {
+            A::ReadOrganization => (Scope::OrganizationRead, Role::Member),
+            A::WriteOrganization => (Scope::OrganizationWrite, Role::Admin),
+            A::ReadMembers => (Scope::MemberRead, Role::Member),
+            A::WriteMembers => (Scope::MemberWrite, Role::Admin),
+            A::ReadDomains => (Scope::DomainRead, Role::Admin),
+            A::WriteDomains => (Scope::DomainWrite, Role::Admin),
+            A::ReadConnections => (Scope::ConnectionRead, Role::Admin),
+            A::WriteConnections => (Scope::ConnectionWrite, Role::Admin),
+            A::ReadScim => (Scope::ScimRead, Role::Admin),
+            A::WriteScim => (Scope::ScimWrite, Role::Admin),
+            A::ReadInvites => (Scope::InviteRead, Role::Admin),
+            A::WriteInvites => (Scope::InviteWrite, Role::Admin),
+            A::ReadApiKeys => (Scope::ApiKeyRead, Role::Admin),
+            A::WriteApiKeys => (Scope::ApiKeyWrite, Role::Admin),
+            A::ReadEvents => (Scope::EventRead, Role::Admin),
+            A::ChangeTrust => (Scope::Trust, Role::Owner),
+        }
+    }
+}
+
+/// Whether the actor may do this in this organization.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] without a credential; [`Error::NotFound`] if the credential does not reach the
+/// organization (so that nobody learns whether it exists); [`Error::Forbidden`] naming the missing scope or role.
+pub fn may(ctx: &Ctx, organization: OrganizationId, action: Action) -> Result<TenantScope, Error> {
+    let (scope, role) = action.needs();
+    match &ctx.actor {
+        Actor::Anonymous => Err(unauthenticated()),
+        Actor::Operator { .. } | Actor::System => Ok(TenantScope::established(organization)),
+        Actor::Key { organization: own, scopes, .. } if *own == organization => {
+            if scopes.contains(scope) {
+                Ok(TenantScope::established(organization))
+            } else {
+                Err(Error::forbidden(
+                    "scope_missing",
+                    format!("This API key lacks the scope {scope:?}.", scope = scope.as_str()),
+                ))
+            }
+        }
+        Actor::Person { organization: own, role: has, .. } if *own == organization => {
+            if *has < role {
+                return Err(Error::forbidden(
+                    "role_too_low",
+                    format!("This needs the role {role} in the organization; yours is {has}."),
+                ));
+            }
+            if action == Action::ChangeTrust {
+                // Rule 10a asks for an owner's step-up, which a session alone is not.
+                return Err(Error::forbidden(
+                    "step_up_required",
+                    "This changes whom the organization trusts: use an API key with the scope \"trust\", or ask the operator.",
+                ));
+            }
+            Ok(TenantScope::established(organization))
+        }
+        Actor::Key { .. } | Actor::Person { .. } | Actor::Directory { .. } | Actor::Idp { .. } => {
+            Err(Error::not_found("organization"))
+        }
+    }
+}
+
+/// Whether the actor is the operator, who may look across organizations.
+pub fn operator(ctx: &Ctx) -> Result<InstallationScope, Error> {
+    match ctx.actor {
+        Actor::Operator { .. } | Actor::System => Ok(InstallationScope::established()),
+        Actor::Anonymous => Err(unauthenticated()),
+        _ => Err(Error::forbidden(
+            "operator_only",
+            "This is for the operator's keys, which are made on the command line: postern operator-key create.",
+        )),
+    }
+}
+
+/// The highest role that the actor may hand out or take away: nobody acts above their own, and keys act as admins.
+pub const fn highest_role(actor: &Actor) -> Role {
+    match actor {
+        Actor::Operator { .. } | Actor::System => Role::Owner,
+        Actor::Person { role, .. } => *role,
+        Actor::Key { .. } | Actor::Directory { .. } | Actor::Idp { .. } => Role::Admin,
+        Actor::Anonymous => Role::Member,
+    }
+}
+
+fn unauthenticated() -> Error {
+    Error::Unauthenticated {
+        code: "credential_missing",
+        message: "This needs a credential: an API key or access token as \"Authorization: Bearer …\", or a session cookie."
+            .to_owned(),
+    }
+}
