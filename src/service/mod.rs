@@ -7,6 +7,7 @@
 pub mod access;
 pub mod cache;
 pub mod credentials;
+pub mod dns_check;
 pub mod error;
 pub mod permissions;
 pub mod seal;
