@@ -1,0 +1,148 @@
+//! `attributes` and `excludedAttributes` (RFC 7644 §3.9): which parts of a resource an answer carries.
+//!
+//! Names may be qualified and may name sub-attributes; unknown ones select nothing. `id` and `schemas`
+//! always come.
+use serde_json::{Map, Value};
+
+use super::name::{self, Resolved};
+use super::schema::ResourceType;
+
+/// Which attributes to answer with. The default is all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Projection {
+    only: Option<Vec<Selector>>,
+    without: Vec<Selector>,
+}
+
+/// One name of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Selector {
+    extension: Option<String>,
+    /// `None` is the whole schema.
+    attribute: Option<String>,
+    sub: Option<String>,
+}
+
+impl Projection {
+    /// Reads the two parameters, names separated by commas. Empty lists count as absent.
+    pub fn parse(resource_type: &ResourceType, attributes: Option<&str>, excluded: Option<&str>) -> Self {
+        let list = |text: &str| -> Option<Vec<Selector>> {
+            if text.trim().is_empty() {
+                return None;
+            }
+            Some(text.split(',').filter_map(|name| selector(resource_type, name.trim())).collect())
+        };
+        Self { only: attributes.and_then(list), without: excluded.and_then(list).unwrap_or_default() }
+    }
+
+    /// Whether a client asked for certain attributes: then even a PATCH answers with a body.
+    pub fn is_asked_for(&self) -> bool {
+        self.only.is_some()
+    }
+
+    /// Whether anything of a core attribute will be shown, so that what is dear need not be loaded.
+    pub fn includes(&self, attribute: &str) -> bool {
+        let names = |s: &&Selector| s.extension.is_none() && s.attribute.as_deref() == Some(attribute);
+        let whole = |s: &&Selector| s.extension.is_none() && s.attribute.is_none();
+        let wanted = self.only.as_ref().is_none_or(|only| only.iter().any(|s| names(&s) || whole(&s)));
+        wanted && !self.without.iter().any(|s| whole(&s) || names(&s) && s.sub.is_none())
+    }
+
+    /// Takes away from a representation what was not asked for.
+    pub fn apply(&self, resource_type: &ResourceType, resource: Value) -> Value {
+        if self.only.is_none() && self.without.is_empty() {
+            return resource;
+        }
+        let Value::Object(object) = resource else { return resource };
+        let mut shown = Map::new();
+        for (key, value) in object {
+            let value = if key == "id" || key == "schemas" {
+                Some(value)
+            } else if resource_type.extension(&key).is_some() {
+                self.extension(&key, value)
+            } else {
+                self.attribute(None, &key, value)
+            };
+            if let Some(value) = value {
+                shown.insert(key, value);
+            }
+        }
+        Value::Object(shown)
+    }
+
+    fn extension(&self, urn: &str, value: Value) -> Option<Value> {
+        let Value::Object(object) = value else { return Some(value) };
+        let shown: Map<_, _> = object
+            .into_iter()
+            .filter_map(|(key, value)| self.attribute(Some(urn), &key, value).map(|value| (key, value)))
+            .collect();
+        if shown.is_empty() { None } else { Some(Value::Object(shown)) }
+    }
+
+    fn attribute(&self, extension: Option<&str>, name: &str, value: Value) -> Option<Value> {
+        let value = match &self.only {
+            None => value,
+            Some(only) => match choice(only, extension, name) {
+                Choice::Whole => value,
+                Choice::None => return None,
+                Choice::Subs(subs) => trim(value, &|sub| subs.contains(&sub))?,
+            },
+        };
+        match choice(&self.without, extension, name) {
+            Choice::None => Some(value),
+            Choice::Whole => None,
+            Choice::Subs(subs) => trim(value, &|sub| !subs.contains(&sub)),
+        }
+    }
+}
+
+enum Choice<'s> {
+    None,
+    Whole,
+    Subs(Vec<&'s str>),
+}
+
+fn choice<'s>(selectors: &'s [Selector], extension: Option<&str>, name: &str) -> Choice<'s> {
+    let mut subs = Vec::new();
+    for selector in selectors.iter().filter(|s| s.extension.as_deref() == extension) {
+        match (&selector.attribute, &selector.sub) {
+            (None, _) => return Choice::Whole,
+            (Some(attribute), None) if attribute == name => return Choice::Whole,
+            (Some(attribute), Some(sub)) if attribute == name => subs.push(sub.as_str()),
+            _ => {}
+        }
+    }
+    if subs.is_empty() { Choice::None } else { Choice::Subs(subs) }
+}
+
+/// Keeps the sub-attributes of a value, or of each of its values.
+fn trim(value: Value, keep: &dyn Fn(&str) -> bool) -> Option<Value> {
+    let trimmed = match value {
+        Value::Array(items) => {
+            let items: Vec<Value> = items.into_iter().filter_map(|item| trim_one(item, keep)).collect();
+            if items.is_empty() { None } else { Some(Value::Array(items)) }
+        }
+        one => trim_one(one, keep),
+    };
+    trimmed.filter(|value| !value.is_null())
+}
+
+fn trim_one(value: Value, keep: &dyn Fn(&str) -> bool) -> Option<Value> {
+    let Value::Object(object) = value else { return Some(value) };
+    let kept: Map<_, _> = object.into_iter().filter(|(name, _)| keep(name)).collect();
+    if kept.is_empty() { None } else { Some(Value::Object(kept)) }
+}
+
+fn selector(resource_type: &ResourceType, name: &str) -> Option<Selector> {
+    match name::resolve(resource_type, name).ok()? {
+        Resolved::Core => Some(Selector { extension: None, attribute: None, sub: None }),
+        Resolved::Extension(schema) => {
+            Some(Selector { extension: Some(schema.id.clone()), attribute: None, sub: None })
+        }
+        Resolved::Attribute { extension, attribute, sub } => Some(Selector {
+            extension: extension.map(|s| s.id.clone()),
+            attribute: Some(attribute.name.clone()),
+            sub: sub.map(|s| s.name.clone()),
+        }),
+    }
+}
