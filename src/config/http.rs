@@ -1,7 +1,6 @@
 //! `[http]`: listeners, TLS, trusted proxies and the limits of one connection and one request.
 //!
-//! Promise: the request time-out is shorter than the deadline that cuts the connection, so that a slow
-//! handler answers 503 instead of being hung up on; a certificate never stands without its key.
+//! Promise: every limit is above zero and has a ceiling; a certificate never stands without its key.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -24,14 +23,14 @@ pub struct Http {
     /// The only peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     pub max_connections: usize,
-    /// A connection without one byte of answer for this long is cut.
-    pub answer_deadline: Duration,
-    /// What a handler may take; shorter than `answer_deadline`.
+    /// For the head of a request to arrive, TLS handshake included.
+    pub request_head: Duration,
+    /// For a request in all, its body included.
     pub request_timeout: Duration,
     /// Largest body of REST and pages, in bytes.
-    pub body_limit: usize,
-    pub scim_body_limit: usize,
-    pub saml_body_limit: usize,
+    pub body_limit: u64,
+    pub scim_body_limit: u64,
+    pub saml_body_limit: u64,
     pub tls: Option<Tls>,
     pub shutdown_grace: Duration,
 }
@@ -50,7 +49,7 @@ pub(super) struct Raw {
     metrics_listen: String,
     trusted_proxies: Vec<String>,
     max_connections: i64,
-    answer_deadline_seconds: i64,
+    request_head_seconds: i64,
     request_timeout_seconds: i64,
     body_limit_bytes: i64,
     scim_body_limit_bytes: i64,
@@ -73,20 +72,6 @@ impl Http {
             &raw.trusted_proxies,
             "networks such as \"10.0.0.0/8\" or addresses",
         );
-        let answer_deadline =
-            checker.span("http.answer_deadline_seconds", raw.answer_deadline_seconds, SECOND, 2..=600);
-        let request_timeout =
-            checker.span("http.request_timeout_seconds", raw.request_timeout_seconds, SECOND, 1..=599);
-        if request_timeout >= answer_deadline {
-            checker.refuse(
-                "http.request_timeout_seconds",
-                format!(
-                    "must be shorter than http.answer_deadline_seconds ({}), found {}",
-                    answer_deadline.as_secs(),
-                    request_timeout.as_secs()
-                ),
-            );
-        }
         let tls = match (raw.tls_certificate.is_empty(), raw.tls_key.is_empty()) {
             (true, true) => None,
             (false, false) => {
@@ -111,20 +96,26 @@ impl Http {
             listen,
             metrics_listen,
             trusted_proxies: networks.into_iter().map(|network| network.0).collect(),
-            max_connections: checker.bytes("http.max_connections", raw.max_connections, 1..=100_000),
-            answer_deadline,
-            request_timeout,
-            body_limit: checker.bytes("http.body_limit_bytes", raw.body_limit_bytes, 1024..=64 * MIB),
-            scim_body_limit: checker.bytes(
-                "http.scim_body_limit_bytes",
-                raw.scim_body_limit_bytes,
-                1024..=64 * MIB,
+            max_connections: checker.count("http.max_connections", raw.max_connections, 1..=100_000),
+            request_head: checker.span(
+                "http.request_head_seconds",
+                raw.request_head_seconds,
+                SECOND,
+                1..=600,
             ),
-            saml_body_limit: checker.bytes(
-                "http.saml_body_limit_bytes",
-                raw.saml_body_limit_bytes,
-                1024..=16 * MIB,
+            request_timeout: checker.span(
+                "http.request_timeout_seconds",
+                raw.request_timeout_seconds,
+                SECOND,
+                1..=600,
             ),
+            body_limit: checker.number("http.body_limit_bytes", raw.body_limit_bytes, 1024..=64 * MIB).into(),
+            scim_body_limit: checker
+                .number("http.scim_body_limit_bytes", raw.scim_body_limit_bytes, 1024..=64 * MIB)
+                .into(),
+            saml_body_limit: checker
+                .number("http.saml_body_limit_bytes", raw.saml_body_limit_bytes, 1024..=16 * MIB)
+                .into(),
             tls,
             shutdown_grace: checker.span(
                 "http.shutdown_grace_seconds",

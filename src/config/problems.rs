@@ -82,8 +82,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// A number of bytes.
-    pub(super) fn bytes(&mut self, key: &str, value: i64, range: RangeInclusive<u32>) -> usize {
+    /// A number of things in memory.
+    pub(super) fn count(&mut self, key: &str, value: i64, range: RangeInclusive<u32>) -> usize {
         usize::try_from(self.number(key, value, range)).unwrap_or(usize::MAX)
     }
 

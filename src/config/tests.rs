@@ -56,7 +56,7 @@ fn values_that_contradict_each_other_are_refused() {
     for (text, expected) in [
         ("[http]\ntls_key = \"k.pem\"", "http.tls_certificate is missing"),
         ("[http]\ntls_certificate = \"c.pem\"", "http.tls_key is missing"),
-        ("[http]\nrequest_timeout_seconds = 30", "must be shorter than http.answer_deadline_seconds"),
+        ("[http]\nrequest_timeout_seconds = 601", "must lie between 1 and 600, found 601"),
         ("[http]\nmetrics_listen = \"127.0.0.1:8080\"", "must differ from http.listen"),
         ("[security]\nsession_idle_minutes = 721", "must not be longer"),
         ("[scim]\ndefault_page = 201", "must not be larger than scim.max_page"),
