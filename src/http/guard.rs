@@ -246,6 +246,7 @@ impl<A: Acceptor> Acceptor for GuardedAcceptor<A> {
             stalled: None,
             opening: true,
             multiplexed: false,
+            cut: false,
             _permit: permit,
         };
         Ok((io, local, remote, scheme))
@@ -264,6 +265,7 @@ pub struct GuardedIo<S> {
     opening: bool,
     /// The client opened with the preface of HTTP/2.
     multiplexed: bool,
+    cut: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -299,9 +301,12 @@ impl<S> GuardedIo<S> {
         }
     }
 
-    fn cut(&self, reason: &'static str) -> io::Error {
-        self.connections.0.metrics.cut.increment(1);
-        tracing::debug!(reason, "connection cut");
+    fn cut(&mut self, reason: &'static str) -> io::Error {
+        // hyper may try once more on its way out.
+        if !std::mem::replace(&mut self.cut, true) {
+            self.connections.0.metrics.cut.increment(1);
+            tracing::debug!(reason, "connection cut");
+        }
         io::Error::new(io::ErrorKind::TimedOut, reason)
     }
 
@@ -387,5 +392,37 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let poll = Pin::new(&mut self.inner).poll_shutdown(cx);
         self.watch_write(cx, poll)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails a few times, as an accept without free descriptors does.
+    struct Failing(u8);
+
+    impl Acceptor for Failing {
+        type Io = tokio::io::DuplexStream;
+
+        fn local_addr(&self) -> Vec<LocalAddr> {
+            Vec::new()
+        }
+
+        async fn accept(&mut self) -> io::Result<(Self::Io, LocalAddr, RemoteAddr, Scheme)> {
+            self.0 += 1;
+            match self.0 {
+                0..3 => Err(io::Error::other("too many open files")),
+                _ => Ok((tokio::io::duplex(1).0, LocalAddr::default(), RemoteAddr::default(), Scheme::HTTP)),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn accept_errors_are_slept_over() {
+        let connections = Connections::new(1, Deadlines::default(), ConnectionMetrics::default());
+        let start = Instant::now();
+        connections.acceptor(Failing(0)).accept().await.unwrap();
+        assert!(start.elapsed() >= Duration::from_millis(60), "retried at once");
     }
 }

@@ -68,6 +68,12 @@ impl LimitPolicy {
     pub const fn new(name: &'static str, quota: NonZeroU32, window: Duration) -> Self {
         Self { name, quota, window }
     }
+
+    /// `per_second` requests as a steady flow and `burst` at once: a quota of `burst` in the time in which
+    /// it flows back.
+    pub fn flow(name: &'static str, per_second: NonZeroU32, burst: NonZeroU32) -> Self {
+        Self::new(name, burst, Duration::from_secs_f64(f64::from(burst.get()) / f64::from(per_second.get())))
+    }
 }
 
 /// What a limiter said.
@@ -125,7 +131,12 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         let period = (policy.window / policy.quota.get()).max(Duration::from_nanos(1));
         let quota =
             Quota::with_period(period).unwrap_or(Quota::per_second(policy.quota)).allow_burst(policy.quota);
-        let header = format!("\"{}\";q={};w={}", policy.name, policy.quota, policy.window.as_secs().max(1));
+        let header = format!(
+            "\"{}\";q={};w={}",
+            policy.name,
+            policy.quota,
+            policy.window.as_secs_f64().ceil().max(1.0)
+        );
         Self {
             inner: Buckets::new(quota, DashMapStateStore::default(), clock.clone()).with_middleware(),
             clock,

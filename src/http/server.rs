@@ -14,6 +14,8 @@ use poem::{
 };
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::config;
+
 use super::{
     guard::{ConnectionMetrics, Connections, Deadlines},
     tls::{self, TlsError, TlsFiles},
@@ -52,6 +54,28 @@ impl ServerOptions {
             grace: Duration::from_secs(20),
             metrics: ConnectionMetrics::default(),
         }
+    }
+
+    /// The listener for everybody, from the configuration.
+    pub fn public(http: &config::http::Http, metrics: ConnectionMetrics) -> Self {
+        let deadlines = Deadlines { first_answer: http.request_head, ..Deadlines::default() };
+        Self {
+            tls: http.tls.as_ref().map(|tls| TlsFiles::new(&tls.certificate, &tls.key)),
+            max_connections: http.max_connections,
+            deadlines: Deadlines { idle: deadlines.idle.max(deadlines.first_answer), ..deadlines },
+            grace: http.shutdown_grace,
+            metrics,
+            ..Self::new("public", Listen::Address(http.listen))
+        }
+    }
+
+    /// The listener for `/metrics`, if one is configured.
+    pub fn internal(http: &config::http::Http) -> Option<Self> {
+        http.metrics_listen.map(|address| Self {
+            max_connections: 64,
+            grace: Duration::from_secs(1),
+            ..Self::new("internal", Listen::Address(address))
+        })
     }
 }
 

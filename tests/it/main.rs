@@ -6,3 +6,5 @@ mod architecture;
 mod dns;
 #[cfg(test)]
 mod dockerfile;
+#[cfg(test)]
+mod serve;
