@@ -1,10 +1,10 @@
 //! The HTTP side: listeners, the guard against slow clients, middleware, payloads and error dresses.
 //!
-//! Nothing below knows a noun of the product; the route tree that joins the surfaces is assembled on top
-//! of these parts. Order of the layers, outermost first: guard (`server`), request id and client address,
+//! [`routes`] joins the surfaces into one tree: this screen shows every door. Order of the layers, outermost first: guard (`server`), request id and client address,
 //! trace, metrics, then per surface: security headers, rate-limit headers, error dress with panic guard,
 //! time-out, body limit, same-origin check.
 
+pub mod api;
 pub mod extract;
 pub mod guard;
 pub mod health;
@@ -14,4 +14,74 @@ pub mod middleware;
 pub mod payload;
 pub mod same_origin;
 pub mod server;
+pub mod state;
 pub mod tls;
+
+use extract::client_ip::TrustedProxies;
+use health::Readiness;
+use middleware::{
+    Allowed, BodyLimit, ErrorDress, HeaderProfile, Metrics, PanicGuard, RateLimitHeaders, RequestIds,
+    RequestTimeout, SecurityHeaders, Trace,
+};
+use payload::Dialect;
+use poem::middleware::AddData;
+use poem::{EndpointExt, IntoEndpoint, Response, Route};
+use state::State;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the route tree is built from.
+pub struct Doors {
+    pub state: Arc<State>,
+    pub metrics: Metrics,
+    pub readiness: Arc<dyn Readiness>,
+    pub trusted_proxies: TrustedProxies,
+    /// How long a handler may take.
+    pub request_timeout: Duration,
+    pub body_limit: u64,
+    pub scim_body_limit: u64,
+    pub saml_body_limit: u64,
+}
+
+/// How long a body may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
+
+/// The whole route tree of the public listener.
+pub fn routes(doors: &Doors) -> impl poem::Endpoint<Output = Response> + 'static {
+    let state = &doors.state;
+    let https = state.https;
+    let public_url = state.services.settings.public_url.as_str();
+    let problem = Dialect::problem(public_url);
+
+    let api_service = api::service(public_url);
+    let document = api_service.spec();
+    let docs = api_service.scalar();
+    let api = api_service
+        .with(BodyLimit { max_bytes: doors.body_limit, arrive_within: BODY_WITHIN, dialect: problem.clone() })
+        .with(RequestTimeout { limit: doors.request_timeout, dialect: problem.clone() })
+        .with(PanicGuard(problem.clone()))
+        .with(ErrorDress::new(problem.clone()).allowed(Allowed::from_openapi(&document)))
+        .with(RateLimitHeaders)
+        .with(SecurityHeaders::new(HeaderProfile::Api, https))
+        .with(doors.metrics.surface("api"));
+    let docs = docs
+        .into_endpoint()
+        .with(SecurityHeaders::new(HeaderProfile::Docs, https))
+        .with(doors.metrics.surface("docs"));
+    let health = health::routes(Arc::clone(&doors.readiness))
+        .with(SecurityHeaders::new(HeaderProfile::Api, https))
+        .with(doors.metrics.surface("health"));
+
+    let services = Arc::clone(&state.services);
+    Route::new()
+        .nest("/api/v1", api)
+        .nest("/docs", docs)
+        .nest("/health", health)
+        .with(PanicGuard(problem.clone()))
+        .with(ErrorDress::new(problem))
+        .with(AddData::new(Arc::clone(state)))
+        .with(Trace)
+        .with(RequestIds::new(doors.trusted_proxies.clone(), move || {
+            crate::model::id::uuid_v7(services.clock.now(), &*services.random)
+        }))
+}

@@ -12,7 +12,7 @@ use crate::model::tenant::TenantScope;
 use crate::model::time::Timestamp;
 use crate::store;
 use crate::store::organizations::Organization;
-use crate::store::sessions::Session;
+pub use crate::store::sessions::Session;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -185,4 +185,16 @@ async fn alive(
     let authenticated =
         Authenticated { actor, limit_key: session.id.uuid(), organization: Some(Arc::new(organization)) };
     Ok((authenticated, session))
+}
+
+/// Whatever stands behind `Authorization: Bearer`; with the session where it is an access token.
+///
+/// # Errors
+/// [`Error::Unauthenticated`], the same for every reason.
+pub async fn bearer(
+    services: &Services,
+    text: &str,
+    now: Timestamp,
+) -> Result<(Authenticated, Option<Session>), Error> {
+    Ok((api_key(services, text, now).await?, None))
 }

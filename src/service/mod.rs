@@ -9,6 +9,7 @@ pub mod cache;
 pub mod credentials;
 pub mod dns_check;
 pub mod error;
+pub mod organizations;
 pub mod permissions;
 pub mod seal;
 

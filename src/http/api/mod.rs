@@ -1,0 +1,30 @@
+//! The REST API under `/api/v1`: one file a noun, with the same names as in `service`. Handlers extract, call one use
+//! case, wrap. The OpenAPI document comes from these files.
+
+pub mod answer;
+pub mod caller;
+pub mod dto;
+pub mod organizations;
+
+use poem_openapi::{OpenApiService, Tags};
+
+/// The sections of the document.
+#[derive(Tags)]
+pub enum Tag {
+    /// Tenants.
+    Organizations,
+}
+
+/// All nouns.
+pub type Nouns = organizations::OrganizationsApi;
+
+/// The service with its document; `public_url` without a slash at the end.
+pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
+    OpenApiService::new(organizations::OrganizationsApi, "Postern", env!("CARGO_PKG_VERSION"))
+        .description(
+            "The gate through which enterprise customers' identities enter an application: domains, SAML connections, \
+             directories, members, invites, API keys and events.",
+        )
+        .license(poem_openapi::LicenseObject::new("Apache-2.0").identifier("Apache-2.0"))
+        .server(poem_openapi::ServerObject::new(format!("{public_url}/api/v1")))
+}
