@@ -3,6 +3,8 @@
 //! `replace` at a complex path replaces it whole, without a path it merges. A filter that matches nothing
 //! makes the value where the filter is a plain conjunction of equalities (`emails[type eq "work"].value`),
 //! so that no accepted change is without effect. A new primary value clears the old.
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::ScimError;
@@ -153,6 +155,9 @@ impl Edit<'_> {
                 }
             }
         }
+        // A change to several values may have made them one.
+        let mut seen = HashSet::new();
+        items.retain(|item| seen.insert(item.to_string()));
         value::check_count(self.attribute, items.len(), &self.attribute.name)?;
         Ok(if items.is_empty() { None } else { Some(Value::Array(items)) })
     }
@@ -238,7 +243,7 @@ impl Edit<'_> {
     }
 
     /// `attr[filter]` of plain values.
-    fn scalars(&self, items: &mut Vec<Value>, matching: &[usize], read: &Value) -> Result<(), ScimError> {
+    fn scalars(&self, items: &mut [Value], matching: &[usize], read: &Value) -> Result<(), ScimError> {
         if matching.is_empty() {
             return Err(self.no_match());
         }
@@ -247,8 +252,6 @@ impl Edit<'_> {
                 item.clone_from(read);
             }
         }
-        let mut seen = std::collections::HashSet::new();
-        items.retain(|item| seen.insert(item.to_string()));
         Ok(())
     }
 

@@ -22,6 +22,9 @@ mod change;
 mod lexer;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::{ScimError, ScimType};
 pub use filter::{Filter, IndexKey};
 pub use list::{ListQuery, list_response};
