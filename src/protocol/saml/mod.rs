@@ -1,1 +1,29 @@
+//! SAML 2.0 as a service provider: the web browser SSO profile with a redirected request and a posted response.
 //!
+//! [`request`] writes the request, [`response`] turns what the browser posts back into a
+//! [`response::VerifiedAssertion`] or a [`refusal::SamlRefusal`], [`attributes`] reads who it is, [`metadata`]
+//! exchanges the two sides' facts. On the way in a document passes [`scan`] (strict reading), `structure` (what
+//! it must look like), [`signature`] (the only caller of samael) and `checks` (the profile), in that order.
+//! Nothing here has a clock, randomness or I/O.
+
+pub mod attributes;
+pub mod c14n;
+pub mod certificate;
+mod checks;
+pub mod console;
+pub mod metadata;
+pub mod refusal;
+pub mod request;
+pub mod response;
+pub mod scan;
+pub mod signature;
+mod structure;
+pub mod xml;
+
+pub use attributes::{AttributeMapping, Identity, Subject};
+pub use certificate::{Certificate, CertificateError};
+pub use console::Console;
+pub use metadata::{IdpMetadata, MetadataError, read_idp_metadata, sp_metadata};
+pub use refusal::SamlRefusal;
+pub use request::{AuthnRequest, RequestError, request_id};
+pub use response::{Expectations, NameIdFormat, UnverifiedClaims, VerifiedAssertion, peek, verify};

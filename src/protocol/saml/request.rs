@@ -1,0 +1,156 @@
+//! The request that sends a browser to the IdP: an AuthnRequest over the HTTP-Redirect binding
+//! (saml-bindings-2.0-os, section 3.4). Unsigned; the response is what has to be proven.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use thiserror::Error;
+use time::OffsetDateTime;
+use time::macros::format_description;
+use url::Url;
+
+use super::xml::escape;
+
+/// A RelayState may not be longer (saml-bindings-2.0-os, section 3.4.3).
+pub const LONGEST_RELAY_STATE: usize = 80;
+
+/// Why no request could be made.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RequestError {
+    /// The IdP's address cannot be used.
+    #[error("the IdP's sign-on address {0} is not a URL")]
+    BadUrl(String),
+    /// The RelayState is too long.
+    #[error("a RelayState may have at most {LONGEST_RELAY_STATE} bytes")]
+    RelayState,
+}
+
+/// One request to sign somebody in.
+#[derive(Debug, Clone)]
+pub struct AuthnRequest<'a> {
+    /// The request's id, from [`request_id`].
+    pub id: &'a str,
+    /// Now.
+    pub issue_instant: OffsetDateTime,
+    /// Our entity id for this connection.
+    pub sp_entity_id: &'a str,
+    /// Our assertion consumer service URL.
+    pub acs_url: &'a str,
+    /// The IdP's sign-on address for the redirect binding; may have a query already.
+    pub sso_url: &'a str,
+    /// Whether the IdP must ask for credentials again.
+    pub force_authn: bool,
+}
+
+/// Makes a request id (an XML name) from 160 random bits of the caller's.
+pub fn request_id(random: [u8; 20]) -> String {
+    let mut out = String::with_capacity(41);
+    out.push('_');
+    for byte in random {
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
+}
+
+impl AuthnRequest<'_> {
+    /// The request as XML.
+    pub fn to_xml(&self) -> String {
+        let force = if self.force_authn { " ForceAuthn=\"true\"" } else { "" };
+        format!(
+            "<samlp:AuthnRequest xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" \
+             xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\" ID=\"{}\" Version=\"2.0\" IssueInstant=\"{}\" \
+             Destination=\"{}\"{force} ProtocolBinding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" \
+             AssertionConsumerServiceURL=\"{}\"><saml:Issuer>{}</saml:Issuer>\
+             <samlp:NameIDPolicy AllowCreate=\"true\"/></samlp:AuthnRequest>",
+            escape(self.id),
+            instant(self.issue_instant),
+            escape(self.sso_url),
+            escape(self.acs_url),
+            escape(self.sp_entity_id),
+        )
+    }
+
+    /// The address to send the browser to.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub fn redirect_url(&self, relay_state: Option<&str>) -> Result<Url, RequestError> {
+        let bad = || RequestError::BadUrl(self.sso_url.chars().take(200).collect());
+        let mut url = Url::parse(self.sso_url).map_err(|_| bad())?;
+        if relay_state.is_some_and(|state| state.len() > LONGEST_RELAY_STATE) {
+            return Err(RequestError::RelayState);
+        }
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+        let packed = encoder.write_all(self.to_xml().as_bytes()).and_then(|()| encoder.finish());
+        let request = STANDARD.encode(packed.map_err(|_| bad())?);
+        url.set_fragment(None);
+        {
+            let mut query = url.query_pairs_mut();
+            query.append_pair("SAMLRequest", &request);
+            if let Some(state) = relay_state {
+                query.append_pair("RelayState", state);
+            }
+        }
+        Ok(url)
+    }
+}
+
+/// A time as SAML writes it: UTC, whole seconds.
+pub fn instant(at: OffsetDateTime) -> String {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+    at.to_offset(time::UtcOffset::UTC).format(&format).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+    use crate::protocol::saml::scan::{Rules, scan};
+    use crate::protocol::saml::xml::ns;
+
+    fn request(sso_url: &str) -> AuthnRequest<'_> {
+        AuthnRequest {
+            id: "_abc",
+            issue_instant: OffsetDateTime::UNIX_EPOCH,
+            sp_entity_id: "https://gate.example/saml/1?a=\"<&>",
+            acs_url: "https://gate.example/saml/1/acs",
+            sso_url,
+            force_authn: false,
+        }
+    }
+
+    #[test]
+    fn the_request_comes_out_of_the_url_as_it_went_in() {
+        let url =
+            request("https://idp.example/sso?tenant=7&x=a%20b#top").redirect_url(Some("a b&c=d")).unwrap();
+        assert!(url.as_str().starts_with("https://idp.example/sso?tenant=7&x=a%20b&SAMLRequest="), "{url}");
+        let pairs: std::collections::HashMap<_, _> = url.query_pairs().collect();
+        assert_eq!(pairs["RelayState"], "a b&c=d");
+        let packed = STANDARD.decode(pairs["SAMLRequest"].as_bytes()).unwrap();
+        let mut xml = String::new();
+        flate2::read::DeflateDecoder::new(&packed[..]).read_to_string(&mut xml).unwrap();
+        let doc = scan(&xml, Rules::MESSAGE).unwrap();
+        assert!(doc.is(doc.root(), ns::SAMLP, "AuthnRequest"));
+        let issuer = doc.child(doc.root(), ns::SAML, "Issuer").unwrap();
+        assert_eq!(doc.text(issuer), "https://gate.example/saml/1?a=\"<&>");
+        assert_eq!(doc.element(doc.root()).attribute("IssueInstant"), Some("1970-01-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn refuses_long_states_and_bad_urls() {
+        let long = "x".repeat(81);
+        assert_eq!(request("https://idp.example/").redirect_url(Some(&long)), Err(RequestError::RelayState));
+        assert!(matches!(request("not a url").redirect_url(None), Err(RequestError::BadUrl(_))));
+    }
+
+    #[test]
+    fn ids_are_xml_names_with_all_the_bits() {
+        let id = request_id([0xab; 20]);
+        assert_eq!(id, format!("_{}", "ab".repeat(20)));
+    }
+}

@@ -1,0 +1,297 @@
+//! From the posted form value to a [`VerifiedAssertion`], which only this module can make.
+//!
+//! Order: size, base64, UTF-8, strict scan, status, structure rules, signature; then every value is read from the
+//! bytes that were signed, scanned again, and all checks of the profile are made. `verify` blocks for some tenths
+//! of a millisecond of CPU: call it off the async threads. Using an assertion once is the caller's part (see
+//! [`VerifiedAssertion::replay_until`]).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use time::{Duration, OffsetDateTime};
+
+use super::certificate::Certificate;
+use super::refusal::{SamlRefusal, shown};
+use super::scan::{Rules, scan};
+use super::signature::{self, SignatureVerifier, XmlsecVerifier};
+use super::xml::{Document, ElementId, ns};
+use super::{checks, structure};
+
+/// The largest form value in bytes, still base64.
+pub const LARGEST_FORM_VALUE: usize = 1_500_000;
+
+/// What the response must match; all of it comes from the connection and the sign-in attempt, nothing from the post.
+#[derive(Debug, Clone)]
+pub struct Expectations {
+    /// The IdP's entity id, as both Issuers.
+    pub idp_entity_id: String,
+    /// Our entity id for this connection, as audience.
+    pub sp_entity_id: String,
+    /// Our assertion consumer service URL, as Destination and Recipient.
+    pub acs_url: String,
+    /// The connection's active signing certificates, newest first if known.
+    pub certificates: Vec<Certificate>,
+    /// The id of the request this browser started.
+    pub request_id: String,
+    /// How far the clocks may differ; usually [`Expectations::USUAL_SKEW`].
+    pub clock_skew: Duration,
+}
+
+impl Expectations {
+    /// 60 seconds.
+    pub const USUAL_SKEW: Duration = Duration::seconds(60);
+}
+
+/// The kind of a NameID.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameIdFormat {
+    /// A lasting opaque name for the person at this service.
+    Persistent,
+    /// A name for this session only.
+    Transient,
+    /// An e-mail address.
+    EmailAddress,
+    /// Nothing said, or "unspecified".
+    Unspecified,
+    /// Another format's URI.
+    Other(String),
+}
+
+impl NameIdFormat {
+    /// Reads a Format URI.
+    pub fn from_uri(uri: &str) -> Self {
+        match uri.trim() {
+            "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent" => Self::Persistent,
+            "urn:oasis:names:tc:SAML:2.0:nameid-format:transient" => Self::Transient,
+            "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+            // Not in the specification, but sent.
+            | "urn:oasis:names:tc:SAML:2.0:nameid-format:emailAddress" => Self::EmailAddress,
+            ""
+            | "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+            | "urn:oasis:names:tc:SAML:2.0:nameid-format:unspecified" => Self::Unspecified,
+            other => Self::Other(shown(other)),
+        }
+    }
+
+    /// A short name for messages.
+    pub fn label(&self) -> &str {
+        match self {
+            Self::Persistent => "persistent",
+            Self::Transient => "transient",
+            Self::EmailAddress => "emailAddress",
+            Self::Unspecified => "unspecified",
+            Self::Other(uri) => uri,
+        }
+    }
+}
+
+/// Who signed in, in the IdP's words. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameId {
+    /// The name.
+    pub value: String,
+    /// Its kind.
+    pub format: NameIdFormat,
+}
+
+/// One attribute of the assertion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssertionAttribute {
+    /// Its name, often a URI.
+    pub name: String,
+    /// A name for people. Says nothing binding.
+    pub friendly_name: Option<String>,
+    /// Its values, trimmed, without nil ones.
+    pub values: Vec<String>,
+}
+
+/// What an IdP has truly said about a person, to us, now, in answer to our request.
+#[derive(Debug, Clone)]
+pub struct VerifiedAssertion {
+    facts: std::sync::Arc<Facts>,
+    replay_until: OffsetDateTime,
+}
+
+#[derive(Debug)]
+struct Facts {
+    issuer: String,
+    name_id: NameId,
+    attributes: Vec<AssertionAttribute>,
+    assertion_id: String,
+    not_on_or_after: OffsetDateTime,
+    session_not_on_or_after: Option<OffsetDateTime>,
+    session_index: Option<String>,
+    authn_instant: OffsetDateTime,
+    authn_context_class_ref: Option<String>,
+    in_response_to: String,
+}
+
+impl VerifiedAssertion {
+    /// The IdP's entity id.
+    pub fn issuer(&self) -> &str {
+        &self.facts.issuer
+    }
+
+    /// The subject's name.
+    pub fn name_id(&self) -> &NameId {
+        &self.facts.name_id
+    }
+
+    /// All attributes in order.
+    pub fn attributes(&self) -> &[AssertionAttribute] {
+        &self.facts.attributes
+    }
+
+    /// The assertion's ID, for the replay store; unique at this IdP.
+    pub fn assertion_id(&self) -> &str {
+        &self.facts.assertion_id
+    }
+
+    /// When the assertion ends, by its own word.
+    pub fn not_on_or_after(&self) -> OffsetDateTime {
+        self.facts.not_on_or_after
+    }
+
+    /// Until when the replay store must remember the assertion: its end plus the allowed difference of clocks.
+    pub fn replay_until(&self) -> OffsetDateTime {
+        self.replay_until
+    }
+
+    /// When the IdP wants the session to end, if it says so.
+    pub fn session_not_on_or_after(&self) -> Option<OffsetDateTime> {
+        self.facts.session_not_on_or_after
+    }
+
+    /// The IdP's name for the session, for single logout.
+    pub fn session_index(&self) -> Option<&str> {
+        self.facts.session_index.as_deref()
+    }
+
+    /// When the person signed in at the IdP.
+    pub fn authn_instant(&self) -> OffsetDateTime {
+        self.facts.authn_instant
+    }
+
+    /// How the person signed in at the IdP.
+    pub fn authn_context_class_ref(&self) -> Option<&str> {
+        self.facts.authn_context_class_ref.as_deref()
+    }
+
+    /// The request that this answers.
+    pub fn in_response_to(&self) -> &str {
+        &self.facts.in_response_to
+    }
+}
+
+/// What a posted response claims before anything is verified: good for finding the sign-in attempt and the
+/// connection, and for nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnverifiedClaims {
+    /// The request that the response claims to answer.
+    pub in_response_to: Option<String>,
+    /// The IdP that the response claims to come from.
+    pub issuer: Option<String>,
+}
+
+/// Reads the claims by which the sign-in attempt is found. Cheap: no cryptography.
+///
+/// # Errors
+/// What makes the form value unreadable; never a wrong signature or content.
+pub fn peek(form_value: &[u8]) -> Result<UnverifiedClaims, SamlRefusal> {
+    let text = decode(form_value)?;
+    let doc = scan(&text, Rules::MESSAGE)?;
+    let response = structure::root(&doc)?;
+    let issuer = |parent: ElementId| {
+        doc.child(parent, ns::SAML, "Issuer")
+            .map(|id| doc.text(id).trim().to_owned())
+            .filter(|i| !i.is_empty())
+    };
+    let in_assertion = || doc.child(response, ns::SAML, "Assertion").and_then(issuer);
+    Ok(UnverifiedClaims {
+        in_response_to: doc.element(response).attribute("InResponseTo").map(str::to_owned),
+        issuer: issuer(response).or_else(in_assertion),
+    })
+}
+
+/// Verifies the value of the form field `SAMLResponse`. Blocks: run it with `spawn_blocking`.
+///
+/// # Errors
+/// [`SamlRefusal`]; nothing of a refused response may be used but for the sign-in log.
+pub fn verify(
+    form_value: &[u8],
+    expected: &Expectations,
+    now: OffsetDateTime,
+) -> Result<VerifiedAssertion, SamlRefusal> {
+    verify_with(&XmlsecVerifier, form_value, expected, now)
+}
+
+/// As [`verify`], with another signature library.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_with(
+    verifier: &dyn SignatureVerifier,
+    form_value: &[u8],
+    expected: &Expectations,
+    now: OffsetDateTime,
+) -> Result<VerifiedAssertion, SamlRefusal> {
+    if expected.certificates.is_empty() {
+        return Err(SamlRefusal::NoCertificates);
+    }
+    let text = decode(form_value)?;
+    let doc = scan(&text, Rules::MESSAGE)?;
+    // A failure carries no assertion and often no signature; what it says is for the log.
+    checks::status(&doc, structure::root(&doc)?)?;
+    let posted = structure::check(&doc)?;
+    let bytes = signature::verify(verifier, &text, &doc, &posted, &expected.certificates)?;
+
+    let verified = scan(&bytes, Rules::MESSAGE)?;
+    let response_signed = posted.signatures.iter().any(|s| s.parent == posted.response);
+    let assertion = signed_assertion(&verified, response_signed)?;
+    if response_signed {
+        checks::response(&verified, verified.root(), true, expected, now)?;
+    } else {
+        checks::response(&doc, posted.response, false, expected, now)?;
+    }
+    let facts = checks::assertion(&verified, assertion, expected, now)?;
+    Ok(VerifiedAssertion {
+        replay_until: facts.not_on_or_after.saturating_add(expected.clock_skew),
+        facts: std::sync::Arc::new(Facts {
+            issuer: facts.issuer,
+            name_id: facts.name_id,
+            attributes: facts.attributes,
+            assertion_id: facts.id,
+            not_on_or_after: facts.not_on_or_after,
+            session_not_on_or_after: facts.session_not_on_or_after,
+            session_index: facts.session_index,
+            authn_instant: facts.authn_instant,
+            authn_context_class_ref: facts.authn_context_class_ref,
+            in_response_to: facts.in_response_to,
+        }),
+    })
+}
+
+/// The one assertion in the verified bytes, whose root is the element that was signed.
+fn signed_assertion(verified: &Document<'_>, response_signed: bool) -> Result<ElementId, SamlRefusal> {
+    let assertions: Vec<ElementId> =
+        verified.all().filter(|id| verified.is(*id, ns::SAML, "Assertion")).collect();
+    let around = if response_signed {
+        structure::root(verified)?;
+        Some(verified.root())
+    } else {
+        None
+    };
+    match assertions[..] {
+        [only] if verified.element(only).parent == around => Ok(only),
+        _ => Err(SamlRefusal::AssertionCount { found: assertions.len() }),
+    }
+}
+
+fn decode(form_value: &[u8]) -> Result<String, SamlRefusal> {
+    if form_value.len() > LARGEST_FORM_VALUE {
+        return Err(SamlRefusal::TooLarge { limit: LARGEST_FORM_VALUE });
+    }
+    let stripped: Vec<u8> = form_value.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
+    let bytes = STANDARD.decode(stripped).map_err(|_| SamlRefusal::NotBase64)?;
+    let text = String::from_utf8(bytes).map_err(|_| SamlRefusal::NotUtf8)?;
+    Ok(text.strip_prefix('\u{FEFF}').map(str::to_owned).unwrap_or(text))
+}

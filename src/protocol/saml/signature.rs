@@ -1,0 +1,224 @@
+//! Signatures: the one place that calls samael (and through it xmlsec and libxml2).
+//!
+//! A document comes here only after the strict scan and the structure rules. First our own canonicalization and
+//! OpenSSL find the connection's certificate that made every signature, and compare the digests. Only then is
+//! the document handed to xmlsec, with that one certificate, in pre-digest mode, under an allow-list of
+//! algorithms. So the C libraries see nothing that the IdP did not sign, nothing is fetched, nothing is printed on
+//! standard error for a forged response, and two implementations must agree on every byte.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use openssl::bn::BigNum;
+use openssl::ecdsa::EcdsaSig;
+use openssl::error::ErrorStack;
+use openssl::hash::{MessageDigest, hash};
+use openssl::sign::Verifier;
+use samael::crypto::{AllowedSignatureAlgorithm, CertificateDer, Crypto, CryptoProvider, ReduceMode};
+
+use super::c14n;
+use super::certificate::{Certificate, KeyKind, fingerprint_of};
+use super::refusal::{SamlRefusal, shown};
+use super::structure::{SignatureParts, Structure};
+use super::xml::Document;
+
+/// A hash that signatures may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hash {
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
+impl Hash {
+    /// The hash of a `DigestMethod`.
+    ///
+    /// # Errors
+    /// [`SamlRefusal::Sha1Refused`] or [`SamlRefusal::AlgorithmRefused`].
+    pub fn from_digest_uri(uri: &str) -> Result<Self, SamlRefusal> {
+        match uri {
+            "http://www.w3.org/2001/04/xmlenc#sha256" => Ok(Self::Sha256),
+            "http://www.w3.org/2001/04/xmldsig-more#sha384" => Ok(Self::Sha384),
+            "http://www.w3.org/2001/04/xmlenc#sha512" => Ok(Self::Sha512),
+            _ => Err(refused(uri)),
+        }
+    }
+
+    /// OpenSSL's name for it.
+    pub fn message_digest(self) -> MessageDigest {
+        match self {
+            Self::Sha256 => MessageDigest::sha256(),
+            Self::Sha384 => MessageDigest::sha384(),
+            Self::Sha512 => MessageDigest::sha512(),
+        }
+    }
+}
+
+/// A signature algorithm that may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureAlgorithm {
+    /// RSA with PKCS #1 v1.5 padding.
+    Rsa(Hash),
+    /// ECDSA.
+    Ecdsa(Hash),
+}
+
+impl SignatureAlgorithm {
+    /// The algorithm of a `SignatureMethod`.
+    ///
+    /// # Errors
+    /// [`SamlRefusal::Sha1Refused`] or [`SamlRefusal::AlgorithmRefused`].
+    pub fn from_uri(uri: &str) -> Result<Self, SamlRefusal> {
+        match uri.strip_prefix("http://www.w3.org/2001/04/xmldsig-more#") {
+            Some("rsa-sha256") => Ok(Self::Rsa(Hash::Sha256)),
+            Some("rsa-sha384") => Ok(Self::Rsa(Hash::Sha384)),
+            Some("rsa-sha512") => Ok(Self::Rsa(Hash::Sha512)),
+            Some("ecdsa-sha256") => Ok(Self::Ecdsa(Hash::Sha256)),
+            Some("ecdsa-sha384") => Ok(Self::Ecdsa(Hash::Sha384)),
+            Some("ecdsa-sha512") => Ok(Self::Ecdsa(Hash::Sha512)),
+            _ => Err(refused(uri)),
+        }
+    }
+
+    fn fits(self, key: KeyKind) -> bool {
+        matches!((self, key), (Self::Rsa(_), KeyKind::Rsa(_)) | (Self::Ecdsa(_), KeyKind::Ec(_)))
+    }
+
+    fn hash(self) -> Hash {
+        match self {
+            Self::Rsa(hash) | Self::Ecdsa(hash) => hash,
+        }
+    }
+}
+
+fn refused(uri: &str) -> SamlRefusal {
+    let algorithm = shown(uri);
+    if uri.ends_with("sha1") {
+        SamlRefusal::Sha1Refused { algorithm }
+    } else {
+        SamlRefusal::AlgorithmRefused { algorithm }
+    }
+}
+
+/// What samael is told to let through: the same list again.
+const ALLOWED: [AllowedSignatureAlgorithm; 6] = [
+    AllowedSignatureAlgorithm::RsaSha256,
+    AllowedSignatureAlgorithm::RsaSha384,
+    AllowedSignatureAlgorithm::RsaSha512,
+    AllowedSignatureAlgorithm::EcdsaSha256,
+    AllowedSignatureAlgorithm::EcdsaSha384,
+    AllowedSignatureAlgorithm::EcdsaSha512,
+];
+
+/// An XML signature library, so that another can take samael's place.
+pub trait SignatureVerifier: Send + Sync {
+    /// Verifies every signature in the document with one certificate and returns the exact bytes that were
+    /// digested: those of the response if it is signed, else those of the assertion.
+    ///
+    /// # Errors
+    /// A sentence for the log.
+    fn signed_bytes(&self, document: &str, certificate: &Certificate) -> Result<String, String>;
+}
+
+/// samael over xmlsec. Blocks; to be called off the async threads.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct XmlsecVerifier;
+
+impl SignatureVerifier for XmlsecVerifier {
+    fn signed_bytes(&self, document: &str, certificate: &Certificate) -> Result<String, String> {
+        let certificates = [CertificateDer::from(certificate.der().to_vec())];
+        // samael has unwraps on its paths; one of them must not take the worker thread with it.
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            Crypto::reduce_xml_to_signed_with_allowed_algorithms(
+                document,
+                &certificates,
+                ReduceMode::PreDigest,
+                Some(&ALLOWED),
+            )
+        }));
+        match outcome {
+            Ok(Ok(bytes)) => Ok(bytes),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("the library failed on this document".to_owned()),
+        }
+    }
+}
+
+/// Verifies all signatures of a document that has the right structure and returns the bytes that were signed.
+pub(super) fn verify(
+    verifier: &dyn SignatureVerifier,
+    text: &str,
+    doc: &Document<'_>,
+    structure: &Structure,
+    certificates: &[Certificate],
+) -> Result<String, SamlRefusal> {
+    if certificates.is_empty() {
+        return Err(SamlRefusal::NoCertificates);
+    }
+    let signed_infos: Vec<(&SignatureParts, String)> = structure
+        .signatures
+        .iter()
+        .map(|s| (s, c14n::exclusive(doc, s.signed_info, None, &borrowed(&s.signed_info_prefixes))))
+        .collect();
+    let made_all = |c: &&Certificate| signed_infos.iter().all(|(parts, info)| made_by(c, parts, info));
+    let Some(certificate) = certificates.iter().find(made_all) else {
+        return Err(SamlRefusal::SignatureMismatch {
+            configured: certificates.iter().map(|c| c.fingerprint().to_owned()).collect(),
+            presented: structure
+                .signatures
+                .iter()
+                .find_map(|s| s.presented_certificate.as_deref())
+                .map(fingerprint_of),
+        });
+    };
+    let mut expected = None;
+    for parts in &structure.signatures {
+        let bytes =
+            c14n::exclusive(doc, parts.parent, Some(parts.element), &borrowed(&parts.reference_prefixes));
+        let digest = hash(parts.digest.message_digest(), bytes.as_bytes());
+        if !digest.is_ok_and(|d| *d == parts.digest_value[..]) {
+            let element = doc.element(parts.parent).local.to_owned();
+            return Err(SamlRefusal::ContentAltered { element });
+        }
+        if expected.is_none() || parts.parent == structure.response {
+            expected = Some(bytes);
+        }
+    }
+    let refused = |problem: String| SamlRefusal::VerifierRefused { problem: shown(&problem) };
+    let bytes = verifier.signed_bytes(text, certificate).map_err(refused)?;
+    if expected.as_deref() != Some(&*bytes) {
+        return Err(refused("the two canonicalizations came to different bytes".to_owned()));
+    }
+    Ok(bytes)
+}
+
+fn borrowed(prefixes: &[String]) -> Vec<&str> {
+    prefixes.iter().map(String::as_str).collect()
+}
+
+/// Whether the certificate's key made this signature over this canonical SignedInfo.
+fn made_by(certificate: &Certificate, parts: &SignatureParts, signed_info: &str) -> bool {
+    if !parts.algorithm.fits(certificate.key_kind()) {
+        return false;
+    }
+    let check = || -> Result<bool, ErrorStack> {
+        let signature = match certificate.key_kind() {
+            KeyKind::Rsa(_) => parts.signature_value.clone(),
+            KeyKind::Ec(bits) => {
+                // XML signatures carry r and s side by side (RFC 4050), OpenSSL wants DER.
+                let half = bits.div_ceil(8) as usize;
+                if parts.signature_value.len() != 2 * half {
+                    return Ok(false);
+                }
+                let (r, s) = parts.signature_value.split_at(half);
+                EcdsaSig::from_private_components(BigNum::from_slice(r)?, BigNum::from_slice(s)?)?.to_der()?
+            }
+        };
+        let digest = parts.algorithm.hash().message_digest();
+        let mut verifier = Verifier::new(digest, certificate.public_key())?;
+        verifier.verify_oneshot(&signature, signed_info.as_bytes())
+    };
+    check().unwrap_or(false)
+}
