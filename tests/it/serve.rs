@@ -28,7 +28,7 @@ use postern::http::{
         Allowed, BodyLimit, ErrorDress, HeaderProfile, Metrics, PanicGuard, RateLimitHeaders, RequestId,
         RequestIds, RequestTimeout, SecurityHeaders, Trace,
     },
-    payload::Dialect,
+    payload::{Dialect, JsonBody},
     server::{Listen, Server, ServerOptions},
 };
 use tokio::{
@@ -61,7 +61,7 @@ impl Api {
     }
 
     #[oai(path = "/things", method = "post")]
-    async fn create_thing(&self, body: Json<CreateThing>) -> Json<String> {
+    async fn create_thing(&self, body: JsonBody<CreateThing>) -> Json<String> {
         Json(body.0.name)
     }
 }
@@ -380,7 +380,8 @@ async fn framework_errors_wear_the_dialect() {
     };
     server.ask(&post("text/xml", "<a/>")).await.problem(415, "unsupported_media_type");
     server.ask(&post("application/json", "{")).await.problem(400, "invalid_body");
-    server.ask(&post("application/json", "{}")).await.problem(400, "invalid_body");
+    let problem = server.ask(&post("application/json", "{}")).await.problem(400, "invalid_body");
+    assert_eq!(problem["errors"][0]["field"], "name");
     let problem =
         server.ask(&post("application/json", r#"{"name":"a","nmae":1}"#)).await.problem(400, "invalid_body");
     assert_eq!(problem["errors"][0]["field"], "nmae");

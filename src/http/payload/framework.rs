@@ -208,7 +208,7 @@ fn quoted(message: &str) -> Option<&str> {
     message.split('`').nth(1).filter(|name| !name.is_empty())
 }
 
-fn sentence(message: &str) -> String {
+pub(super) fn sentence(message: &str) -> String {
     let mut characters = message.chars();
     characters.next().map_or_else(String::new, |first| {
         format!("{}{}.", first.to_uppercase(), characters.as_str().trim_end_matches('.'))
@@ -216,7 +216,7 @@ fn sentence(message: &str) -> String {
 }
 
 /// A reason of poem-openapi without the names of Rust types and without the value that was sent.
-fn plain(reason: &str) -> String {
+pub(super) fn plain(reason: &str) -> String {
     let mut reason = reason.trim();
     while let Some(position) = reason.rfind(" (occurred while parsing \"") {
         if !reason.ends_with(')') {

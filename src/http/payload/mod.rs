@@ -2,9 +2,11 @@
 
 pub mod dialect;
 pub mod framework;
+pub mod json_body;
 pub mod problem;
 pub mod scim_json;
 
 pub use dialect::Dialect;
+pub use json_body::JsonBody;
 pub use problem::{FieldProblem, Problem};
 pub use scim_json::ScimJson;
