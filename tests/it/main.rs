@@ -7,4 +7,8 @@ mod dns;
 #[cfg(test)]
 mod dockerfile;
 #[cfg(test)]
+mod peers;
+#[cfg(test)]
 mod serve;
+#[cfg(test)]
+mod support;

@@ -1,0 +1,72 @@
+# make run      installs what is missing, builds the release binary and starts the demo
+# make test     installs what is missing, then formatting, lints and all tests, on SQLite and on PostgreSQL
+# make bench    measures on loopback beside the machine's yardsticks
+# make setup    only installs what is missing
+#
+# Packages come from Debian 12 by apt-get, as root or by sudo; when all are there, nothing is asked.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# A linker and the libraries that the binary is built against.
+BUILD_PACKAGES := build-essential ca-certificates libclang-dev libssl-dev libxml2-dev libxmlsec1-dev pkg-config
+# Real peers: a database, a SAML identity provider, a SCIM conformance tester.
+TEST_PACKAGES := postgresql simplesamlphp php-cli php-xml php-mbstring python3-venv
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+CARGO := cargo
+
+# Installs those of $(1) that dpkg does not know as installed.
+define install
+	@missing=""; \
+	for package in $(1); do \
+		status="$$(dpkg-query --show --showformat='$${Status}' "$$package" 2>/dev/null || true)"; \
+		[ "$$status" = "install ok installed" ] || missing="$$missing $$package"; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	echo "Installing$$missing"; \
+	command -v apt-get >/dev/null || { echo "There is no apt-get here: install the above by hand." >&2; exit 1; }; \
+	sudo=""; \
+	if [ "$$(id -u)" != 0 ]; then \
+		command -v sudo >/dev/null || { echo "Run this as root, or install sudo." >&2; exit 1; }; \
+		sudo=sudo; \
+	fi; \
+	apt="$$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300"; \
+	$$apt update </dev/null; \
+	$$apt install --no-install-recommends $$missing </dev/null
+endef
+
+.PHONY: help run test bench setup build-packages test-packages python-peers check
+
+help:
+	@sed -n '/^# make/s/^# //p' $(firstword $(MAKEFILE_LIST))
+
+run: build-packages
+	$(CARGO) build --release --locked --bin postern
+	@exec $(TARGET)/release/postern demo
+
+# The tests use a PostgreSQL cluster of their own and never the one that Debian's package may have started.
+test: check
+	$(CARGO) test --locked --workspace
+
+check: build-packages test-packages python-peers
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+bench: build-packages test-packages
+	$(CARGO) build --release --locked --bin postern
+	$(CARGO) bench --locked
+
+setup: build-packages test-packages python-peers
+
+build-packages:
+	$(call install,$(BUILD_PACKAGES))
+
+test-packages: build-packages
+	$(call install,$(TEST_PACKAGES))
+
+python-peers: test-packages
+	@mkdir -p $(TARGET)
+	@sh tests/it/support/python.sh "$$(cd $(TARGET) && pwd)" tests/fixtures/python-requirements.txt >/dev/null

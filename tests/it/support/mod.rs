@@ -1,0 +1,11 @@
+//! What the tests stand on: databases, real peers, a browser-like client. What needs something that is not
+//! installed fails and says what to install; nothing is skipped.
+
+pub mod browser;
+pub mod database;
+pub mod html;
+pub mod leash;
+pub mod postgres;
+pub mod python;
+pub mod scratch;
+pub mod simplesamlphp;
