@@ -49,7 +49,8 @@ run: build-packages
 
 # The tests use a PostgreSQL cluster of their own and never the one that Debian's package may have started.
 test: check
-	$(CARGO) test --locked --workspace
+	$(CARGO) test --locked --workspace --doc
+	$(CARGO) test --locked --workspace --lib --bins --tests --no-fail-fast
 
 check: build-packages test-packages python-peers
 	$(CARGO) fmt --all --check
@@ -57,7 +58,7 @@ check: build-packages test-packages python-peers
 
 bench: build-packages test-packages
 	$(CARGO) build --release --locked --bin postern
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --bench gateway
 
 setup: build-packages test-packages python-peers
 
