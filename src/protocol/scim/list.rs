@@ -9,9 +9,12 @@ use super::error::excerpt;
 use super::filter::Filter;
 use super::projection::Projection;
 use super::schema::ResourceType;
+use super::value::kind_of;
 
 /// URN of the list message.
 pub const LIST_URN: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+/// URN of the search message.
+pub const SEARCH_URN: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 /// Resources on a page if the client does not say.
 pub const DEFAULT_COUNT: u64 = 100;
 /// Most resources on a page. Okta asks for 100 and goes on by 100 whatever came back.
@@ -53,6 +56,47 @@ impl ListQuery {
             filter: get("filter").map(|text| Filter::parse(resource_type, text)).transpose()?,
             projection: Projection::parse(resource_type, get("attributes"), get("excludedAttributes")),
         })
+    }
+
+    /// Reads the body of a POST to `.search` (RFC 7644 §3.4.3), in which the same names stand.
+    ///
+    /// As [`Self::parse`]; besides, 400 `invalidSyntax` for a body that is no SearchRequest.
+    pub fn from_search(resource_type: &ResourceType, body: &Value) -> Result<Self, ScimError> {
+        let Value::Object(object) = body else {
+            return Err(ScimError::invalid_syntax(format!(
+                "The body must be a JSON object, but {} was sent.",
+                kind_of(body)
+            )));
+        };
+        if let Some((_, schemas)) = object.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas"))
+            && !schemas.as_array().is_some_and(|s| {
+                s.iter().any(|urn| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_URN)))
+            })
+        {
+            return Err(ScimError::invalid_syntax(format!(
+                "schemas must be an array that names \"{SEARCH_URN}\"."
+            )));
+        }
+        let mut parameters = Vec::new();
+        for name in ["startIndex", "count", "filter", "attributes", "excludedAttributes"] {
+            let found = object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+            let text = match found {
+                None | Some(Value::Null) => continue,
+                Some(Value::String(text)) => text.clone(),
+                Some(Value::Number(number)) => number.to_string(),
+                Some(Value::Array(names)) => {
+                    names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
+                }
+                Some(other) => {
+                    return Err(ScimError::invalid_value(format!(
+                        "{name} cannot be {}; see RFC 7644 section 3.4.3.",
+                        kind_of(other)
+                    )));
+                }
+            };
+            parameters.push((name, text));
+        }
+        Self::parse(resource_type, parameters.iter().map(|(name, text)| (*name, text.as_str())))
     }
 
     /// How many resources come before the page.
@@ -130,6 +174,25 @@ mod tests {
     fn a_filter_that_cannot_be_read_is_an_error() {
         for text in ["", "userName", "userName eq", "nope eq \"x\""] {
             assert_eq!(query(&[("filter", text)]).unwrap_err().to_json()["scimType"], "invalidFilter");
+        }
+    }
+
+    #[test]
+    fn a_search_says_the_same_in_its_body() {
+        let body = json!({"schemas": [SEARCH_URN], "attributes": ["userName"], "filter": "title pr",
+            "STARTINDEX": 3, "count": "2", "sortBy": "x", "excludedAttributes": null});
+        let parameters =
+            [("attributes", "userName"), ("filter", "title pr"), ("startIndex", "3"), ("count", "2")];
+        assert_eq!(ListQuery::from_search(user(), &body), query(&parameters));
+        for body in [json!([]), json!({"schemas": ["x"]}), json!({"schemas": SEARCH_URN})] {
+            let error = ListQuery::from_search(user(), &body).unwrap_err();
+            assert_eq!(error.to_json()["scimType"], "invalidSyntax");
+        }
+        for body in [json!({"count": 1.5}), json!({"count": true}), json!({"filter": {}})] {
+            assert_eq!(
+                ListQuery::from_search(user(), &body).unwrap_err().to_json()["scimType"],
+                "invalidValue"
+            );
         }
     }
 

@@ -154,6 +154,11 @@ fn check_schemas(value: Option<&Value>, conformance: Conformance) -> Result<(), 
     }
 }
 
+/// What clients repeat from an answer in a value of several attributes; it is never theirs to set.
+fn is_echo(key: &str) -> bool {
+    ["id", "meta", "schemas"].iter().any(|echo| key.eq_ignore_ascii_case(echo))
+}
+
 struct Reader<'r> {
     resource_type: &'r ResourceType,
     conformance: Conformance,
@@ -228,7 +233,7 @@ impl Reader<'_> {
     /// The keys of a value without a path.
     fn keys(&mut self, op: Op, object: &Map<String, Value>, outer: bool) -> Result<(), ScimError> {
         for (key, value) in object {
-            if ["id", "meta", "schemas"].iter().any(|echo| key.eq_ignore_ascii_case(echo)) {
+            if is_echo(key) {
                 continue;
             }
             let path = match Path::parse(self.resource_type, key) {
@@ -268,6 +273,9 @@ impl Reader<'_> {
             }
         };
         for (key, value) in object {
+            if is_echo(key) {
+                continue;
+            }
             let path = match Path::parse(self.resource_type, &format!("{urn}:{key}")) {
                 Err(_) if value.is_null() => continue,
                 path => path?,

@@ -201,6 +201,8 @@ fn read_extension(schema: &Schema, value: &Value, reading: Reading) -> Result<Op
         }
     };
     let mut keys = Keys::new(object, &schema.id)?;
+    // Some client libraries repeat it here.
+    keys.take("schemas");
     let mut attributes = Map::new();
     for attribute in &schema.attributes {
         let Some(value) = keys.take(&attribute.name) else { continue };

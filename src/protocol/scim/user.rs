@@ -55,13 +55,9 @@ impl UserResource {
         self.0.changed_since(&earlier.0)
     }
 
-    /// The representation that leaves. `active` is always in it, true where it was never sent.
+    /// The representation that leaves. Clients expect `active` in it: see [`Self::default_active`].
     pub fn to_json(&self, id: &str, meta: &Meta) -> Value {
-        let mut json = self.0.to_json(schema::user(), id, meta);
-        if self.active().is_none() {
-            json["active"] = Value::Bool(true);
-        }
-        json
+        self.0.to_json(schema::user(), id, meta)
     }
 
     /// `userName` as it was sent.
@@ -74,12 +70,21 @@ impl UserResource {
         self.0.text("externalId")
     }
 
-    /// `active`, if it was ever sent.
+    /// `active`; `None` where it was not sent, or taken away by a PATCH: then nothing is said of it, and
+    /// the person's access stays as it is.
     pub fn active(&self) -> Option<bool> {
         self.0.attributes().get("active")?.as_bool()
     }
 
-    /// Sets `active`: for a PUT without it, which leaves it as it is, and for changes from elsewhere.
+    /// Where a body says nothing of `active`: true for a new user, what it was for a PUT.
+    pub fn default_active(&mut self, earlier: Option<&Self>) {
+        let active = earlier.map_or(Some(true), Self::active);
+        if let (None, Some(active)) = (self.active(), active) {
+            self.set_active(active);
+        }
+    }
+
+    /// Sets `active`, for changes that come from elsewhere.
     pub fn set_active(&mut self, active: bool) {
         self.0.attributes_mut().insert("active".into(), Value::Bool(active));
         self.0.tidy(schema::user());

@@ -106,7 +106,6 @@ fn null_and_empty_are_unassigned_everywhere() {
     let user = post(body).unwrap();
     assert_eq!(user.clone().into_value(), json!({"userName": "a"}));
     assert_eq!(UserResource::from_value(json!({"userName": "a"})), user);
-    assert_eq!(shown(&user)["active"], true);
     assert_eq!(user.external_id(), None);
 }
 
@@ -223,4 +222,17 @@ fn huge_numbers_in_every_place_are_refused_or_ignored() {
 fn projection_of_a_default_is_the_identity() {
     let json = shown(&user(json!({"displayName": "x"})));
     assert_eq!(Projection::default().apply(schema::user(), json.clone()), json);
+}
+
+#[test]
+fn active_is_what_it_was_where_nothing_is_said() {
+    let mut new = user(json!({}));
+    new.default_active(None);
+    assert_eq!(new.active(), Some(true));
+    let mut put = user(json!({}));
+    put.default_active(Some(&user(json!({"active": false}))));
+    assert_eq!(put.active(), Some(false));
+    let mut put = user(json!({"active": "True"}));
+    put.default_active(Some(&user(json!({"active": false}))));
+    assert_eq!(put.active(), Some(true));
 }

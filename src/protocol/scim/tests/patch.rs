@@ -127,7 +127,7 @@ fn parts_of_all_values() {
 fn extensions() {
     let at = format!("/{}", ENTERPRISE.replace('/', "~1"));
     for op in ["add", "replace"] {
-        let by_urn = json!([{"op": op, "path": ENTERPRISE, "value": {"Department": "S", "nope": null}}]);
+        let by_urn = json!([{"op": op, "path": ENTERPRISE, "value": {"Department": "S", "nope": null, "schemas": [ENTERPRISE]}}]);
         assert_eq!(get(by_urn, &at), json!({"costCenter": "1", "department": "S"}));
         let pathless =
             json!([{"op": op, "value": {(ENTERPRISE): {"department": "S", "manager": {"value": "m"}}}}]);
