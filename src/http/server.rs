@@ -9,7 +9,7 @@ use std::{future::Future, io, net::SocketAddr, time::Duration};
 use poem::{
     Endpoint,
     http::uri::Scheme,
-    listener::{Acceptor, AcceptorExt, BoxAcceptor},
+    listener::Acceptor,
     web::{LocalAddr, RemoteAddr},
 };
 use tokio::net::{TcpListener, TcpStream};
@@ -17,8 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::config;
 
 use super::{
-    guard::{ConnectionMetrics, Connections, Deadlines},
-    tls::{self, TlsError, TlsFiles},
+    guard::{ConnectionMetrics, Connections, Deadlines, GuardedAcceptor},
+    tls::{TlsAcceptor, TlsError, TlsFiles},
 };
 
 /// Where to listen.
@@ -90,11 +90,17 @@ pub enum ServerError {
     Tls(#[from] TlsError),
 }
 
+/// Kept apart by type: poem puts its acceptor into a box, and a second box would cost each read and write.
+enum Bound {
+    Plain(GuardedAcceptor<Tcp>),
+    Tls(GuardedAcceptor<TlsAcceptor<Tcp>>),
+}
+
 /// A bound listener that does not serve yet.
 pub struct Server {
     name: &'static str,
     address: SocketAddr,
-    acceptor: BoxAcceptor,
+    acceptor: Bound,
     connections: Connections,
     grace: Duration,
 }
@@ -116,10 +122,10 @@ impl Server {
         };
         let address = listener.local_addr().map_err(ServerError::Socket)?;
         let connections = Connections::new(options.max_connections, options.deadlines, options.metrics);
-        let tcp = Tcp { listener, address, yielded: false };
+        let tcp = Tcp { listener, address };
         let acceptor = match options.tls {
-            Some(files) => connections.acceptor(tcp.openssl_tls(tls::configurations(files)?)).boxed(),
-            None => connections.acceptor(tcp).boxed(),
+            Some(files) => Bound::Tls(connections.acceptor(TlsAcceptor::new(tcp, files)?)),
+            None => Bound::Plain(connections.acceptor(tcp)),
         };
         Ok(Self { name: options.name, address, acceptor, connections, grace: options.grace })
     }
@@ -137,19 +143,32 @@ impl Server {
     where
         E: Endpoint + 'static,
     {
-        poem::Server::new_with_acceptor(self.acceptor)
-            .name(self.name)
-            .http2_max_concurrent_streams(100)
-            .run_with_graceful_shutdown(self.connections.endpoint(endpoint), shutdown, Some(self.grace))
-            .await
+        let endpoint = self.connections.endpoint(endpoint);
+        match self.acceptor {
+            Bound::Plain(acceptor) => serve(self.name, acceptor, endpoint, shutdown, self.grace).await,
+            Bound::Tls(acceptor) => serve(self.name, acceptor, endpoint, shutdown, self.grace).await,
+        }
     }
+}
+
+async fn serve(
+    name: &'static str,
+    acceptor: impl Acceptor + 'static,
+    endpoint: impl Endpoint + 'static,
+    shutdown: impl Future<Output = ()>,
+    grace: Duration,
+) -> io::Result<()> {
+    poem::Server::new_with_acceptor(acceptor)
+        .name(name)
+        .http2_max_concurrent_streams(100)
+        .run_with_graceful_shutdown(endpoint, shutdown, Some(grace))
+        .await
 }
 
 /// Plain TCP without Nagle's delay.
 struct Tcp {
     listener: TcpListener,
     address: SocketAddr,
-    yielded: bool,
 }
 
 impl Acceptor for Tcp {
@@ -160,11 +179,6 @@ impl Acceptor for Tcp {
     }
 
     async fn accept(&mut self) -> io::Result<(TcpStream, LocalAddr, RemoteAddr, Scheme)> {
-        if !self.yielded {
-            // poem's TLS acceptor refuses a connection that it takes before its first configuration.
-            self.yielded = true;
-            tokio::task::yield_now().await;
-        }
         let (stream, remote) = self.listener.accept().await?;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot switch Nagle's delay off");

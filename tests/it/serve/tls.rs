@@ -74,6 +74,7 @@ async fn ask_tls(address: SocketAddr) -> (String, String) {
         let socket = std::net::TcpStream::connect(address).unwrap();
         socket.set_read_timeout(Some(LONG)).unwrap();
         let mut stream = connector.build().connect("localhost", socket).unwrap();
+        assert_eq!(stream.ssl().version_str(), "TLSv1.3");
         let certificate = stream.ssl().peer_certificate().unwrap();
         let name = certificate.subject_name().entries().next().unwrap().data().to_string().unwrap();
         stream.write_all(b"GET /api/v1/who HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
