@@ -490,3 +490,40 @@ async fn middleware_keeps_what_handlers_set() {
     assert_eq!(response.header("cache-control"), Some("public, max-age=300"));
     assert_eq!(response.header("strict-transport-security"), None);
 }
+
+#[tokio::test]
+async fn the_log_holds_no_secrets() {
+    #[derive(Clone, Default)]
+    struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let endpoint = app(&Metrics::new());
+    for uri in ["/api/v1/things/hunter2?email=a@example.com", "/invites/hunter2"] {
+        let request = Request::builder()
+            .uri_str(uri)
+            .header("authorization", "Bearer hunter2")
+            .header("cookie", "postern_session=hunter2");
+        endpoint.get_response(request.finish()).await;
+    }
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("/api/v1/things/:param0") && log.contains("unmatched"), "{log}");
+    assert!(!log.contains("hunter2") && !log.contains("example.com"), "{log}");
+}
