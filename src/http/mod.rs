@@ -72,8 +72,14 @@ pub fn routes(doors: &Doors) -> impl poem::Endpoint<Output = Response> + 'static
         .with(SecurityHeaders::new(HeaderProfile::Api, https))
         .with(doors.metrics.surface("health"));
 
+    let well_known = Route::new()
+        .at("/jwks.json", methods::Methods::new().get(api::access_tokens::key_set))
+        .with(SecurityHeaders::new(HeaderProfile::Api, https))
+        .with(doors.metrics.surface("well_known"));
+
     let services = Arc::clone(&state.services);
     Route::new()
+        .nest("/.well-known", well_known)
         .nest("/api/v1", api)
         .nest("/docs", docs)
         .nest("/health", health)

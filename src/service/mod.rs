@@ -5,6 +5,7 @@
 //! poem or sea-orm; errors are [`Error`], in words that every door can dress in its own dialect.
 
 pub mod access;
+pub mod access_tokens;
 pub mod cache;
 pub mod credentials;
 pub mod dns_check;
@@ -98,6 +99,7 @@ pub struct Services {
     pub settings: Settings,
     pub caches: cache::Caches,
     pub sealer: seal::Sealer,
+    pub signing_keys: access_tokens::SigningKeys,
 }
 
 impl std::fmt::Debug for Services {

@@ -1,6 +1,7 @@
 //! The REST API under `/api/v1`: one file a noun, with the same names as in `service`. Handlers extract, call one use
 //! case, wrap. The OpenAPI document comes from these files.
 
+pub mod access_tokens;
 pub mod answer;
 pub mod caller;
 pub mod dto;
@@ -13,14 +14,17 @@ use poem_openapi::{OpenApiService, Tags};
 pub enum Tag {
     /// Tenants.
     Organizations,
+    /// The credential itself.
+    Me,
 }
 
 /// All nouns.
-pub type Nouns = organizations::OrganizationsApi;
+pub type Nouns = (organizations::OrganizationsApi, access_tokens::AccessTokensApi);
 
 /// The service with its document; `public_url` without a slash at the end.
 pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
-    OpenApiService::new(organizations::OrganizationsApi, "Postern", env!("CARGO_PKG_VERSION"))
+    let nouns = (organizations::OrganizationsApi, access_tokens::AccessTokensApi);
+    OpenApiService::new(nouns, "Postern", env!("CARGO_PKG_VERSION"))
         .description(
             "The gate through which enterprise customers' identities enter an application: domains, SAML connections, \
              directories, members, invites, API keys and events.",
