@@ -50,7 +50,7 @@ impl Limits {
                 clock.clone(),
             ),
             addresses: Limiter::new(
-                LimitPolicy::new("address", settings.sign_in_per_minute, Duration::from_secs(60)),
+                LimitPolicy::new("address", settings.sign_in_per_minute, Duration::from_mins(1)),
                 clock.clone(),
             ),
         }

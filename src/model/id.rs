@@ -51,7 +51,11 @@ fn parse(prefix: &'static str, text: &str) -> Result<Uuid, IdError> {
     let malformed = IdError::Malformed { expected: prefix };
     match text.split_once('_') {
         Some((found, suffix)) if found == prefix => decode(suffix).ok_or(malformed),
-        Some((found, suffix)) if decode(suffix).is_some() && found.len() <= 12 => {
+        Some((found, suffix))
+            if decode(suffix).is_some()
+                && found.len() <= 12
+                && found.bytes().all(|b| b.is_ascii_lowercase()) =>
+        {
             Err(IdError::WrongKind { expected: prefix, found: found.to_owned() })
         }
         _ => Err(malformed),

@@ -90,7 +90,7 @@ fn connect_options(options: &DbOptions, connections: u32) -> ConnectOptions {
         .min_connections(0)
         .acquire_timeout(options.acquire_timeout)
         .connect_timeout(options.acquire_timeout)
-        .idle_timeout(Duration::from_secs(300))
+        .idle_timeout(Duration::from_mins(5))
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
         // A connection fresh from use is taken as it is: a ping for each query would double the round trips.
