@@ -7,8 +7,12 @@
 pub mod access;
 pub mod access_tokens;
 pub mod cache;
+pub mod connections;
 pub mod credentials;
+pub mod directories;
+pub mod discovery;
 pub mod dns_check;
+pub mod domains;
 pub mod error;
 pub mod organizations;
 pub mod permissions;

@@ -6,7 +6,7 @@ use super::Conn;
 use super::entities::directories::{Column, Entity};
 use super::error::StoreError;
 use crate::model::tenant::TenantScope;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 
 fn of(scope: TenantScope) -> Condition {
     Condition::all().add(Column::OrganizationId.eq(scope.organization()))
@@ -15,6 +15,11 @@ fn of(scope: TenantScope) -> Condition {
 /// The organization's directory.
 pub async fn find(conn: &impl Conn, scope: TenantScope) -> Result<Option<Directory>, StoreError> {
     Ok(Entity::find().filter(of(scope)).one(conn.inner()).await?)
+}
+
+/// The same, locked until the transaction ends.
+pub async fn lock(conn: &impl Conn, scope: TenantScope) -> Result<Option<Directory>, StoreError> {
+    Ok(Entity::find().filter(of(scope)).lock_exclusive().one(conn.inner()).await?)
 }
 
 /// Inserts the directory of a new organization.

@@ -10,9 +10,7 @@ use crate::model::id::{ConnectionId, DomainId};
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::state::DomainStatus;
 use crate::model::tenant::TenantScope;
-use crate::model::time::Timestamp;
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 fn of(scope: TenantScope) -> Condition {
     Condition::all().add(Column::OrganizationId.eq(scope.organization()))
@@ -91,6 +89,23 @@ pub async fn list_of_connection(
         .await?)
 }
 
+/// The domains that any of these connections serves.
+pub async fn list_of_connections(
+    conn: &impl Conn,
+    scope: TenantScope,
+    connections: &[ConnectionId],
+) -> Result<Vec<Domain>, StoreError> {
+    if connections.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(Entity::find()
+        .filter(of(scope))
+        .filter(Column::ConnectionId.is_in(connections.iter().copied()))
+        .order_by_asc(Column::Name)
+        .all(conn.inner())
+        .await?)
+}
+
 /// The verified domains assigned to the organization's directory.
 pub async fn list_of_directory(conn: &impl Conn, scope: TenantScope) -> Result<Vec<Domain>, StoreError> {
     Ok(Entity::find()
@@ -113,24 +128,6 @@ pub async fn update(conn: &impl Conn, scope: TenantScope, mut row: Domain) -> Re
     row.version += 1;
     super::replace::<Entity>(conn, row.clone(), condition).await?;
     Ok(row)
-}
-
-/// Takes all domains away from a connection.
-pub async fn release_connection(
-    conn: &impl Conn,
-    scope: TenantScope,
-    connection: ConnectionId,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    Entity::update_many()
-        .col_expr(Column::ConnectionId, Option::<ConnectionId>::None.into())
-        .col_expr(Column::UpdatedAt, now.into())
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(of(scope))
-        .filter(Column::ConnectionId.eq(connection))
-        .exec(conn.inner())
-        .await?;
-    Ok(())
 }
 
 /// Deletes a claim.

@@ -6,7 +6,7 @@ pub use super::entities::sessions::Model as Session;
 use super::Conn;
 use super::entities::sessions::{Column, Entity};
 use super::error::StoreError;
-use crate::model::id::{SessionId, UserId};
+use crate::model::id::{ConnectionId, SessionId, UserId};
 use crate::model::secret::TokenHash;
 use crate::model::tenant::{InstallationScope, TenantScope};
 use crate::model::time::Timestamp;
@@ -90,6 +90,19 @@ pub async fn end_of_user(
 ) -> Result<u64, StoreError> {
     let condition =
         Condition::all().add(Column::OrganizationId.eq(scope.organization())).add(Column::UserId.eq(user));
+    end_where(conn, condition, now).await
+}
+
+/// Ends all sessions that were made through a connection; tells how many.
+pub async fn end_of_connection(
+    conn: &impl Conn,
+    scope: TenantScope,
+    connection: ConnectionId,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let condition = Condition::all()
+        .add(Column::OrganizationId.eq(scope.organization()))
+        .add(Column::ConnectionId.eq(connection));
     end_where(conn, condition, now).await
 }
 

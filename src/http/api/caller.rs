@@ -3,11 +3,13 @@
 //!
 //! An `Authorization` header wins over the session cookie; a cookie counts for a change only from our own pages.
 
-use super::answer::problem;
+use super::answer::{Failure, problem};
+use super::dto::id;
 use crate::http::limits::enforce;
 use crate::http::same_origin;
 use crate::http::state::State;
 use crate::model::actor::Actor;
+use crate::model::id::OrganizationId;
 use crate::service::credentials::Session;
 use crate::service::credentials::{self, Authenticated};
 use crate::service::{Ctx, Error, Services};
@@ -70,6 +72,23 @@ impl Caller {
             same_origin::check(request, &state.origin)?;
         }
         Ok(Self { state, ctx, credential: Arc::new(credential), session: session.map(Arc::new) })
+    }
+
+    /// The organization that a path names: by its id, or as `me`, the organization of the credential.
+    ///
+    /// # Errors
+    /// 404 for an id of another kind; 400 for `me` with a credential that belongs to no organization.
+    pub fn organization(&self, text: &str) -> std::result::Result<OrganizationId, Failure> {
+        if text != "me" {
+            return id(text);
+        }
+        self.ctx.actor.organization().ok_or_else(|| {
+            Error::refused(
+                "operator_has_no_organization",
+                "An operator's key belongs to no organization: name one by its id instead of \"me\".",
+            )
+            .into()
+        })
     }
 
     /// The name that idempotency keys are bound to.

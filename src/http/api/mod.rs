@@ -4,6 +4,10 @@
 pub mod access_tokens;
 pub mod answer;
 pub mod caller;
+pub mod connection_views;
+pub mod connections;
+pub mod directories;
+pub mod domains;
 pub mod dto;
 pub mod organizations;
 
@@ -14,16 +18,36 @@ use poem_openapi::{OpenApiService, Tags};
 pub enum Tag {
     /// Tenants.
     Organizations,
+    /// Names that organizations claim, proven by DNS.
+    Domains,
+    /// Identity providers.
+    #[oai(rename = "SAML connections")]
+    SamlConnections,
+    /// The directory: where the IdP pushes people.
+    #[oai(rename = "SCIM")]
+    Scim,
     /// The credential itself.
     Me,
 }
 
 /// All nouns.
-pub type Nouns = (organizations::OrganizationsApi, access_tokens::AccessTokensApi);
+pub type Nouns = (
+    organizations::OrganizationsApi,
+    domains::DomainsApi,
+    connections::ConnectionsApi,
+    directories::DirectoriesApi,
+    access_tokens::AccessTokensApi,
+);
 
 /// The service with its document; `public_url` without a slash at the end.
 pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
-    let nouns = (organizations::OrganizationsApi, access_tokens::AccessTokensApi);
+    let nouns = (
+        organizations::OrganizationsApi,
+        domains::DomainsApi,
+        connections::ConnectionsApi,
+        directories::DirectoriesApi,
+        access_tokens::AccessTokensApi,
+    );
     OpenApiService::new(nouns, "Postern", env!("CARGO_PKG_VERSION"))
         .description(
             "The gate through which enterprise customers' identities enter an application: domains, SAML connections, \

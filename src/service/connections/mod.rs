@@ -1,0 +1,427 @@
+//! SAML connections: drafted by administrators, switched on by who may change trust (rule 10a).
+//!
+//! A draft may know nothing of its IdP yet, because the IdP wants our addresses first. What an active connection
+//! trusts, and which domains any connection serves, only a change of trust alters; an active connection is always
+//! complete.
+
+pub mod facts;
+
+pub use crate::store::connections::Connection;
+pub use facts::{GivenFacts, GivenMapping, attribute_mapping, certificates};
+
+use super::organizations::{difference, expect_version};
+use super::permissions::{Action, may};
+use super::{Ctx, Error, FieldError, Services, Settings};
+use crate::model::event::EventKind;
+use crate::model::id::{ConnectionId, DomainId, OrganizationId};
+use crate::model::page::{Page, PageRequest};
+use crate::model::state::{ConnectionStatus, ConnectionType};
+use crate::model::tenant::TenantScope;
+use crate::protocol::saml::AttributeMapping;
+use crate::store::domains::Domain;
+use crate::store::{self, Tx};
+use facts::Facts;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+const MAX_NAME: usize = 100;
+/// How many domains one connection serves at most.
+const MOST_DOMAINS: usize = 200;
+
+/// A connection with the domains that are assigned to it, verified or not.
+#[derive(Debug, Clone)]
+pub struct Assigned {
+    pub connection: Connection,
+    pub domains: Vec<Domain>,
+}
+
+/// Our side of a connection: what an administrator pastes into the IdP. Bare UUIDs, no underscores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpUrls {
+    pub entity_id: String,
+    pub acs_url: String,
+    pub metadata_url: String,
+}
+
+/// Our side of the connection with this id.
+pub fn sp_urls(settings: &Settings, id: ConnectionId) -> SpUrls {
+    let entity_id = settings.url(&format!("/saml/{}", id.uuid()));
+    SpUrls { acs_url: format!("{entity_id}/acs"), metadata_url: format!("{entity_id}/metadata"), entity_id }
+}
+
+/// What a new connection is made of.
+#[derive(Debug, Clone)]
+pub struct CreateConnection {
+    pub name: String,
+    pub kind: ConnectionType,
+    pub facts: GivenFacts,
+    pub attribute_mapping: GivenMapping,
+    /// A change of trust if there are any.
+    pub domain_ids: Vec<DomainId>,
+}
+
+/// What is to change; `None` leaves alone.
+#[derive(Debug, Clone, Default)]
+pub struct UpdateConnection {
+    pub name: Option<String>,
+    pub kind: Option<ConnectionType>,
+    pub facts: GivenFacts,
+    /// `Some(None)` clears the whole mapping.
+    pub attribute_mapping: Option<Option<GivenMapping>>,
+    /// All domains that the connection is to serve; any difference is a change of trust.
+    pub domain_ids: Option<Vec<DomainId>>,
+}
+
+fn missing() -> Error {
+    Error::not_found("SAML connection")
+}
+
+fn check_name(name: &str, errors: &mut Vec<FieldError>) -> String {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        errors.push(FieldError {
+            field: "name".to_owned(),
+            code: "name_invalid",
+            message: format!("A name has 1 to {MAX_NAME} characters and no control characters."),
+        });
+    }
+    name.to_owned()
+}
+
+fn check_domains(ids: &[DomainId], errors: &mut Vec<FieldError>) {
+    if ids.len() > MOST_DOMAINS {
+        errors.push(FieldError {
+            field: "domain_ids".to_owned(),
+            code: "too_many",
+            message: format!("{} were given; a connection serves at most {MOST_DOMAINS} domains.", ids.len()),
+        });
+    }
+}
+
+fn stored_mapping(mapping: &AttributeMapping) -> Result<Value, Error> {
+    serde_json::to_value(mapping).map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// Makes a draft.
+///
+/// # Errors
+/// [`Error::Invalid`] naming each wrong field; [`Error::Forbidden`] where domains are assigned without the right to
+/// change trust.
+pub async fn create(
+    services: &Services,
+    ctx: &Ctx,
+    organization: OrganizationId,
+    new: CreateConnection,
+) -> Result<Assigned, Error> {
+    let scope = may(ctx, organization, Action::WriteConnections)?;
+    let mut errors = Vec::new();
+    let name = check_name(&new.name, &mut errors);
+    let facts = facts::check(new.facts, ctx.now, &mut errors);
+    let mapping = facts::merge(AttributeMapping::default(), new.attribute_mapping, &mut errors);
+    check_domains(&new.domain_ids, &mut errors);
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    if !new.domain_ids.is_empty() {
+        may(ctx, organization, Action::ChangeTrust)?;
+    }
+    let connection = Connection {
+        id: ConnectionId::new(ctx.now, &*services.random),
+        organization_id: organization,
+        name,
+        kind: new.kind,
+        status: ConnectionStatus::Draft,
+        idp_entity_id: facts.idp_entity_id.unwrap_or_default(),
+        sso_url: facts.sso_url.unwrap_or_default(),
+        certificates: facts::to_stored(&facts.certificates.unwrap_or_default()),
+        attribute_mapping: stored_mapping(&mapping)?,
+        created_at: ctx.now,
+        updated_at: ctx.now,
+        version: 1,
+    };
+    let tx = services.begin().await?;
+    store::organizations::find(&tx, scope).await?.ok_or_else(|| Error::not_found("organization"))?;
+    store::connections::insert(&tx, connection.clone()).await?;
+    let data = json!({ "name": connection.name, "type": connection.kind });
+    services.record(&tx, ctx, organization, EventKind::ConnectionCreated, connection.id, data).await?;
+    assign(services, &tx, ctx, scope, connection.id, &new.domain_ids).await?;
+    let domains = store::domains::list_of_connection(&tx, scope, connection.id).await?;
+    tx.commit().await?;
+    services.caches.ways_in.clear();
+    Ok(Assigned { connection, domains })
+}
+
+/// Makes the connection serve exactly these domains; tells whether that changed anything. Domains of another
+/// connection move to this one. The caller has locked the connection's row and checked the right to change trust
+/// where there is a difference.
+async fn assign(
+    services: &Services,
+    tx: &Tx,
+    ctx: &Ctx,
+    scope: TenantScope,
+    connection: ConnectionId,
+    wanted: &[DomainId],
+) -> Result<(), Error> {
+    let wanted: BTreeSet<DomainId> = wanted.iter().copied().collect();
+    let present = store::domains::list_of_connection(tx, scope, connection).await?;
+    let touched: BTreeSet<DomainId> = present.iter().map(|d| d.id).chain(wanted.iter().copied()).collect();
+    // In the order of their ids, so that two such changes never wait for each other.
+    for id in touched {
+        let Some(mut domain) = store::domains::lock(tx, scope, id).await? else {
+            if wanted.contains(&id) {
+                let message = format!("This organization has no domain {id}.");
+                return Err(Error::field("domain_ids", "domain_not_found", message));
+            }
+            continue;
+        };
+        let target = if wanted.contains(&id) {
+            Some(connection)
+        } else if domain.connection_id == Some(connection) {
+            None
+        } else {
+            continue;
+        };
+        if domain.connection_id == target {
+            continue;
+        }
+        let changed = json!({ "connection_id": { "from": domain.connection_id, "to": target } });
+        domain.connection_id = target;
+        domain.updated_at = ctx.now;
+        store::domains::update(tx, scope, domain).await?;
+        let data = json!({ "changed": changed });
+        services.record(tx, ctx, scope.organization(), EventKind::DomainUpdated, id, data).await?;
+    }
+    Ok(())
+}
+
+/// The organization's connections.
+pub async fn list(
+    services: &Services,
+    ctx: &Ctx,
+    organization: OrganizationId,
+    request: &PageRequest,
+) -> Result<Page<Assigned>, Error> {
+    let scope = may(ctx, organization, Action::ReadConnections)?;
+    let page = store::connections::list(&services.db, scope, request).await?;
+    let ids: Vec<ConnectionId> = page.data.iter().map(|c| c.id).collect();
+    let domains = store::domains::list_of_connections(&services.db, scope, &ids).await?;
+    Ok(page.map(|connection| {
+        let own = domains.iter().filter(|d| d.connection_id == Some(connection.id)).cloned().collect();
+        Assigned { connection, domains: own }
+    }))
+}
+
+/// One connection.
+pub async fn find(
+    services: &Services,
+    ctx: &Ctx,
+    organization: OrganizationId,
+    id: ConnectionId,
+) -> Result<Assigned, Error> {
+    let scope = may(ctx, organization, Action::ReadConnections)?;
+    let connection = store::connections::find(&services.db, scope, id).await?.ok_or_else(missing)?;
+    let domains = store::domains::list_of_connection(&services.db, scope, id).await?;
+    Ok(Assigned { connection, domains })
+}
+
+/// Changes a connection. While it is active, whatever it trusts needs the right to change trust; its name and type
+/// are free. A new entity id is another IdP: the links to the old one are void (rule 10a).
+///
+/// # Errors
+/// [`Error::Invalid`] naming each wrong field; [`Error::Forbidden`]; [`Error::PreconditionFailed`].
+pub async fn update(
+    services: &Services,
+    ctx: &Ctx,
+    organization: OrganizationId,
+    id: ConnectionId,
+    expected: Option<i64>,
+    change: UpdateConnection,
+) -> Result<Assigned, Error> {
+    let scope = may(ctx, organization, Action::WriteConnections)?;
+    let mut errors = Vec::new();
+    let name = change.name.as_deref().map(|name| check_name(name, &mut errors));
+    let facts = facts::check(change.facts, ctx.now, &mut errors);
+    check_domains(change.domain_ids.as_deref().unwrap_or_default(), &mut errors);
+    let tx = services.begin().await?;
+    let before = store::connections::lock(&tx, scope, id).await?.ok_or_else(missing)?;
+    expect_version(expected, before.version)?;
+    let mapping = match change.attribute_mapping {
+        None => attribute_mapping(&before)?,
+        Some(None) => AttributeMapping::default(),
+        Some(Some(given)) => facts::merge(attribute_mapping(&before)?, given, &mut errors),
+    };
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    let mut after = with_facts(before.clone(), facts);
+    after.attribute_mapping = stored_mapping(&mapping)?;
+    let trusts_otherwise = after != before;
+    if let Some(name) = name {
+        after.name = name;
+    }
+    if let Some(kind) = change.kind {
+        after.kind = kind;
+    }
+    let domains = store::domains::list_of_connection(&tx, scope, id).await?;
+    let other_domains = change.domain_ids.filter(|wanted| {
+        let wanted: BTreeSet<DomainId> = wanted.iter().copied().collect();
+        wanted != domains.iter().map(|d| d.id).collect()
+    });
+    if after == before && other_domains.is_none() {
+        return Ok(Assigned { connection: before, domains });
+    }
+    if other_domains.is_some() || (trusts_otherwise && before.status == ConnectionStatus::Active) {
+        may(ctx, organization, Action::ChangeTrust)?;
+    }
+    let mut data = difference(&Ok(shown(&before)?), &Ok(shown(&after)?));
+    if after.idp_entity_id != before.idp_entity_id {
+        let voided = store::links::delete_of_connection(&tx, scope, id).await?;
+        if let Value::Object(data) = &mut data {
+            data.insert("links_voided".to_owned(), voided.into());
+        }
+    }
+    if after != before {
+        services.record(&tx, ctx, organization, EventKind::ConnectionUpdated, id, data).await?;
+    }
+    if let Some(wanted) = other_domains {
+        assign(services, &tx, ctx, scope, id, &wanted).await?;
+    }
+    after.updated_at = ctx.now;
+    let connection = store::connections::update(&tx, scope, after).await?;
+    let domains = store::domains::list_of_connection(&tx, scope, id).await?;
+    tx.commit().await?;
+    services.caches.ways_in.clear();
+    Ok(Assigned { connection, domains })
+}
+
+fn with_facts(mut connection: Connection, facts: Facts) -> Connection {
+    if let Some(id) = facts.idp_entity_id {
+        connection.idp_entity_id = id;
+    }
+    if let Some(url) = facts.sso_url {
+        connection.sso_url = url;
+    }
+    if let Some(certificates) = facts.certificates {
+        connection.certificates = facts::to_stored(&certificates);
+    }
+    connection
+}
+
+/// What events show of a connection: fingerprints instead of certificates.
+fn shown(connection: &Connection) -> Result<Value, Error> {
+    let certificates = certificates(connection)?;
+    let fingerprints: Vec<&str> = certificates.iter().map(|c| c.fingerprint()).collect();
+    Ok(json!({
+        "name": connection.name,
+        "type": connection.kind,
+        "idp_entity_id": connection.idp_entity_id,
+        "sso_url": connection.sso_url,
+        "certificates": fingerprints,
+        "attribute_mapping": connection.attribute_mapping,
+    }))
+}
+
+/// Switches a connection on. Until test sign-ins exist, who does it says `skip_test`.
+///
+/// # Errors
+/// 409 `connection_incomplete` naming the facts that are missing; 409 `test_sign_in_required`; [`Error::Forbidden`].
+pub async fn activate(
+    services: &Services,
+    ctx: &Ctx,
+    organization: OrganizationId,
+    id: ConnectionId,
+    skip_test: bool,
+) -> Result<Assigned, Error> {
+    let scope = may(ctx, organization, Action::WriteConnections)?;
+    may(ctx, organization, Action::ChangeTrust)?;
+    let tx = services.begin().await?;
+    let mut connection = store::connections::lock(&tx, scope, id).await?.ok_or_else(missing)?;
+    let domains = store::domains::list_of_connection(&tx, scope, id).await?;
+    if connection.status == ConnectionStatus::Active {
+        return Ok(Assigned { connection, domains });
+    }
+    let lacking = facts::missing(&connection);
+    if !lacking.is_empty() {
+        return Err(Error::conflict(
+            "connection_incomplete",
+            format!(
+                "The connection does not know its IdP yet: {} missing. Give metadata_xml or these fields first.",
+                lacking.join(", ")
+            ),
+        ));
+    }
+    if !skip_test {
+        return Err(Error::conflict(
+            "test_sign_in_required",
+            "Nobody has signed in through this connection as a test yet. Send {\"skip_test\": true} to switch it on without one.",
+        ));
+    }
+    connection.status = ConnectionStatus::Active;
+    connection.updated_at = ctx.now;
+    let connection = store::connections::update(&tx, scope, connection).await?;
+    let data = json!({
+        "idp_entity_id": connection.idp_entity_id,
+        "skip_test": skip_test,
+        "domains": domains.iter().map(|d| d.name.as_str()).collect::<Vec<_>>(),
+    });
+    services.record(&tx, ctx, organization, EventKind::ConnectionActivated, id, data).await?;
+    tx.commit().await?;
+    services.caches.ways_in.clear();
+    Ok(Assigned { connection, domains })
+}
+
+/// Switches a connection off: nobody signs in through it from now on. Sessions and links stay.
+pub async fn deactivate(
+    services: &Services,
+    ctx: &Ctx,
+    organization: OrganizationId,
+    id: ConnectionId,
+) -> Result<Assigned, Error> {
+    let scope = may(ctx, organization, Action::WriteConnections)?;
+    let tx = services.begin().await?;
+    let mut connection = store::connections::lock(&tx, scope, id).await?.ok_or_else(missing)?;
+    let domains = store::domains::list_of_connection(&tx, scope, id).await?;
+    if connection.status != ConnectionStatus::Active {
+        return Ok(Assigned { connection, domains });
+    }
+    connection.status = ConnectionStatus::Inactive;
+    connection.updated_at = ctx.now;
+    let connection = store::connections::update(&tx, scope, connection).await?;
+    services.record(&tx, ctx, organization, EventKind::ConnectionDeactivated, id, json!({})).await?;
+    tx.commit().await?;
+    services.caches.ways_in.clear();
+    Ok(Assigned { connection, domains })
+}
+
+/// Deletes a connection that is not active, with its links; sessions made through it end, its domains are free.
+///
+/// # Errors
+/// 409 `connection_active`; [`Error::PreconditionFailed`].
+pub async fn delete(
+    services: &Services,
+    ctx: &Ctx,
+    organization: OrganizationId,
+    id: ConnectionId,
+    expected: Option<i64>,
+) -> Result<(), Error> {
+    let scope = may(ctx, organization, Action::WriteConnections)?;
+    let tx = services.begin().await?;
+    let connection = store::connections::lock(&tx, scope, id).await?.ok_or_else(missing)?;
+    expect_version(expected, connection.version)?;
+    if connection.status == ConnectionStatus::Active {
+        return Err(Error::conflict(
+            "connection_active",
+            "People sign in through this connection. Deactivate it first, then delete it.",
+        ));
+    }
+    assign(services, &tx, ctx, scope, id, &[]).await?;
+    let sessions = store::sessions::end_of_connection(&tx, scope, id, ctx.now).await?;
+    let links = store::links::delete_of_connection(&tx, scope, id).await?;
+    store::sign_in_attempts::delete_of_connection(&tx, scope, id).await?;
+    store::connections::delete(&tx, scope, id).await?;
+    let data = json!({ "name": connection.name, "links_removed": links, "sessions_ended": sessions });
+    services.record(&tx, ctx, organization, EventKind::ConnectionDeleted, id, data).await?;
+    tx.commit().await?;
+    services.caches.ways_in.clear();
+    Ok(())
+}
