@@ -10,6 +10,7 @@
 //! `service` knows the rules and the transaction, `model` knows nothing. A noun has one file name in
 //! every layer.
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -71,6 +71,11 @@ pub fn metrics(metrics: Metrics) -> impl Endpoint<Output = Response> {
     })
 }
 
+/// What the loopback listener answers: `/metrics` and nothing else.
+pub fn internal(numbers: Metrics) -> Route {
+    Route::new().at("/metrics", Methods::new().get(metrics(numbers)))
+}
+
 #[cfg(test)]
 mod tests {
     use poem::test::TestClient;

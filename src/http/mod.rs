@@ -24,7 +24,7 @@ use middleware::{
     RequestTimeout, SecurityHeaders, Trace,
 };
 use payload::Dialect;
-use poem::middleware::AddData;
+use poem::middleware::{AddData, CookieJarManager};
 use poem::{EndpointExt, IntoEndpoint, Response, Route};
 use state::State;
 use std::sync::Arc;
@@ -85,6 +85,7 @@ pub fn routes(doors: &Doors) -> impl poem::Endpoint<Output = Response> + 'static
         .nest("/health", health)
         .with(PanicGuard(problem.clone()))
         .with(ErrorDress::new(problem))
+        .with(CookieJarManager::new())
         .with(AddData::new(Arc::clone(state)))
         .with(Trace)
         .with(RequestIds::new(doors.trusted_proxies.clone(), move || {

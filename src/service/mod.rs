@@ -14,9 +14,11 @@ pub mod discovery;
 pub mod dns_check;
 pub mod domains;
 pub mod error;
+pub mod operator_keys;
 pub mod organizations;
 pub mod permissions;
 pub mod seal;
+pub mod upkeep;
 
 pub use error::{Error, FieldError};
 

@@ -21,6 +21,8 @@ pub struct SchemaStatus {
     pub pending: Vec<String>,
     /// The steps that the database has and this binary does not know.
     pub unknown: Vec<String>,
+    /// Whether there are tables although no step was ever applied: somebody else's database.
+    pub foreign: bool,
 }
 
 /// Why steps were not run.
@@ -76,7 +78,16 @@ async fn read_status(connection: &DatabaseConnection) -> Result<SchemaStatus, St
     let have: BTreeSet<&String> = applied.iter().collect();
     let pending = known.iter().filter(|name| !have.contains(name)).cloned().collect();
     let unknown = applied.iter().filter(|name| !known.contains(name)).cloned().collect();
-    Ok(SchemaStatus { applied, pending, unknown })
+    let foreign = !exists && {
+        let any = match backend {
+            DbBackend::Postgres => {
+                "SELECT 1 AS one FROM pg_tables WHERE schemaname = current_schema() LIMIT 1"
+            }
+            _ => "SELECT 1 AS one FROM sqlite_master WHERE type = 'table' LIMIT 1",
+        };
+        connection.query_one_raw(Statement::from_string(backend, any)).await?.is_some()
+    };
+    Ok(SchemaStatus { applied, pending, unknown, foreign })
 }
 
 /// Applies what is pending, at most `steps`.
@@ -129,12 +140,8 @@ async fn apply(
 
 /// On SQLite, takes the lock file beside the database; it is free again when the file is closed.
 fn lock_file(options: &DbOptions) -> Result<Option<std::fs::File>, MigrationError> {
-    let Some(rest) = options.url.strip_prefix("sqlite:") else { return Ok(None) };
-    let path = rest.trim_start_matches("//").split('?').next().unwrap_or_default();
-    if path.is_empty() || path.starts_with(":memory:") {
-        return Ok(None);
-    }
-    let path = format!("{path}.migrating");
+    let Some(path) = super::sqlite_path(&options.url) else { return Ok(None) };
+    let path = format!("{}.migrating", path.display());
     let file = std::fs::OpenOptions::new()
         .create(true)
         .truncate(false)

@@ -83,6 +83,18 @@ impl Conn for Tx {
     }
 }
 
+/// The file of an SQLite database; `None` for PostgreSQL, and for a database in memory.
+pub fn sqlite_path(url: &str) -> Option<std::path::PathBuf> {
+    use sea_orm::sqlx::sqlite::SqliteConnectOptions;
+    let rest = url.strip_prefix("sqlite:")?;
+    let path = rest.trim_start_matches("//").split('?').next().unwrap_or_default();
+    if path.is_empty() || path.contains(":memory:") || url.contains("mode=memory") {
+        return None;
+    }
+    let options: SqliteConnectOptions = url.parse().ok()?;
+    Some(options.get_filename().to_owned())
+}
+
 fn connect_options(options: &DbOptions, connections: u32) -> ConnectOptions {
     let mut connect = ConnectOptions::new(options.url.clone());
     connect

@@ -1,6 +1,8 @@
 //! The integration tests, in one binary: everything here goes through real sockets or real storage.
 
 #[cfg(test)]
+mod api;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod dns;

@@ -1,6 +1,7 @@
 //! What the tests stand on: databases, real peers, a browser-like client. What needs something that is not
 //! installed fails and says what to install; nothing is skipped.
 
+pub mod app;
 pub mod browser;
 pub mod database;
 pub mod html;

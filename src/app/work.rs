@@ -1,0 +1,68 @@
+//! The work in the background: numbers for new events, pruning of what is over, forgetting idle rate limits.
+//!
+//! Each job is harmless on several nodes at once. One that fails is tried again later and later, so that a database
+//! that is away does not fill the log; it is never what ends the process.
+
+use crate::http::state::State;
+use crate::service::{self, Error};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How soon an event has its number.
+const NUMBER_EVERY: Duration = Duration::from_secs(1);
+const PRUNE_EVERY: Duration = Duration::from_mins(5);
+const FORGET_EVERY: Duration = Duration::from_mins(1);
+/// The longest pause of a job that fails, unless its own is longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Starts all jobs.
+pub(super) fn start(tracker: &TaskTracker, stop: &CancellationToken, state: &Arc<State>) {
+    let services = Arc::clone(&state.services);
+    repeat(tracker, stop, "numbering events", NUMBER_EVERY, move || {
+        let services = Arc::clone(&services);
+        async move { service::number_events(&services).await.map(drop) }
+    });
+    let services = Arc::clone(&state.services);
+    repeat(tracker, stop, "pruning", PRUNE_EVERY, move || {
+        let services = Arc::clone(&services);
+        async move {
+            let rows = service::upkeep::prune(&services).await?;
+            tracing::debug!(rows, "pruned what is over");
+            Ok(())
+        }
+    });
+    let state = Arc::clone(state);
+    repeat(tracker, stop, "forgetting idle limits", FORGET_EVERY, move || {
+        state.limits.credentials.forget_idle();
+        state.limits.scim.forget_idle();
+        state.limits.addresses.forget_idle();
+        std::future::ready(Ok(()))
+    });
+}
+
+/// Runs a job every so often until told to stop; a run under way is finished.
+fn repeat<F>(
+    tracker: &TaskTracker,
+    stop: &CancellationToken,
+    name: &'static str,
+    every: Duration,
+    job: impl Fn() -> F + Send + 'static,
+) where
+    F: Future<Output = Result<(), Error>> + Send,
+{
+    let stop = stop.clone();
+    tracker.spawn(async move {
+        let mut pause = every;
+        while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+            pause = match job().await {
+                Ok(()) => every,
+                Err(error) => {
+                    tracing::warn!(%error, job = name, "work in the background failed and will be tried again");
+                    (pause * 2).min(LONGEST_PAUSE).max(every)
+                }
+            };
+        }
+    });
+}

@@ -1,0 +1,24 @@
+//! Deletes what is over and that nobody will ask for again. Run in the background; harmless on several nodes at once.
+
+use super::{Error, Services};
+use crate::model::tenant::InstallationScope;
+use crate::store;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_hours(24);
+/// How long a session that is over can still be looked at.
+const KEEP_SESSIONS: Duration = DAY.saturating_mul(7);
+/// How long the sign-in log reaches back.
+const KEEP_ATTEMPTS: Duration = DAY.saturating_mul(30);
+
+/// Deletes expired sessions, sign-in attempts, used assertions and idempotency keys; tells how many rows.
+pub async fn prune(services: &Services) -> Result<u64, Error> {
+    let scope = InstallationScope::established();
+    let now = services.clock.now();
+    let tx = services.begin().await?;
+    let sessions = store::sessions::prune(&tx, scope, now.minus(KEEP_SESSIONS)).await?;
+    let attempts = store::sign_in_attempts::prune(&tx, scope, now, now.minus(KEEP_ATTEMPTS)).await?;
+    let answers = store::idempotency_keys::prune(&tx, scope, now).await?;
+    tx.commit().await?;
+    Ok(sessions + attempts + answers)
+}
