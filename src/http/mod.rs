@@ -57,6 +57,7 @@ pub fn routes(doors: &Doors) -> impl poem::Endpoint<Output = Response> + 'static
     let document = api_service.spec();
     let docs = api_service.scalar();
     let api = api_service
+        .with(api::idempotency::Idempotency)
         .with(BodyLimit { max_bytes: doors.body_limit, arrive_within: BODY_WITHIN, dialect: problem.clone() })
         .with(RequestTimeout { limit: doors.request_timeout, dialect: problem.clone() })
         .with(PanicGuard(problem.clone()))

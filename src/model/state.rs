@@ -116,6 +116,8 @@ words!(
         Pending = "pending",
         /// Accepted.
         Accepted = "accepted",
+        /// Declined by the person invited.
+        Declined = "declined",
         /// Taken back.
         Revoked = "revoked",
         /// Its time ran out.

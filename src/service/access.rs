@@ -4,11 +4,14 @@
 //! The member's row is locked first: whoever makes a credential for this person locks it too, and finds it
 //! deactivated afterwards.
 
+use super::credentials::refused;
 use super::{Ctx, Error, Services};
+use crate::model::actor::Actor;
 use crate::model::event::EventKind;
 use crate::model::id::UserId;
 use crate::model::state::{MemberStatus, Role, Source};
 use crate::model::tenant::TenantScope;
+use crate::store::api_keys::ApiKey;
 use crate::store::members::Member;
 use crate::store::{self, Tx};
 use serde_json::json;
@@ -37,12 +40,8 @@ pub async fn end(
     by: Source,
     remove: bool,
 ) -> Result<Ended, Error> {
-    let member = lock_present(tx, scope, user).await?;
+    let (member, _) = lock_among_owners(tx, scope, user).await?;
     let was_owner = member.role == Role::Owner && member.status == MemberStatus::Active;
-    if was_owner {
-        // Locking all owners puts two such changes one after the other.
-        store::members::lock_owners(tx, scope).await?;
-    }
     let sessions = store::sessions::end_of_user(tx, scope, user, ctx.now).await?;
     let links = store::links::delete_of_user(tx, scope, user).await?;
     let account = store::users::find(tx, user).await?;
@@ -123,9 +122,14 @@ pub async fn give_back(
 
 /// Only the source that deactivated, or an owner (or the operator), reactivates.
 pub fn may_reactivate(ctx: &Ctx, member: &Member, by: Source) -> Result<(), Error> {
-    use crate::model::actor::Actor;
     let owner =
         matches!(ctx.actor, Actor::Operator { .. } | Actor::System | Actor::Person { role: Role::Owner, .. });
+    has_the_say(owner, member, by)
+}
+
+/// The rule behind [`may_reactivate`], for somebody of whom only this is known: whether an owner (or the operator)
+/// stands behind the act, and which source it comes from.
+pub fn has_the_say(owner: bool, member: &Member, by: Source) -> Result<(), Error> {
     match member.deactivated_by {
         Some(source) if source != by && !owner => Err(Error::forbidden(
             "deactivated_elsewhere",
@@ -146,4 +150,67 @@ pub async fn lock_present(tx: &Tx, scope: TenantScope, user: UserId) -> Result<M
         Some(member) if member.status != MemberStatus::Removed => Ok(member),
         _ => Err(Error::not_found("member")),
     }
+}
+
+/// The member of a user, locked; where it is an owner, all active owners are locked before, always in one order, so
+/// that two changes of owners go one after the other. Gives the member and how many *other* active owners there are.
+pub async fn lock_among_owners(tx: &Tx, scope: TenantScope, user: UserId) -> Result<(Member, usize), Error> {
+    let seen = store::members::find(tx, scope, user).await?;
+    let mut owners = Vec::new();
+    if seen.is_some_and(|member| member.role == Role::Owner) {
+        owners = store::members::lock_owners(tx, scope).await?;
+    }
+    let member = lock_present(tx, scope, user).await?;
+    if member.role == Role::Owner && owners.is_empty() {
+        owners = store::members::lock_owners(tx, scope).await?;
+    }
+    Ok((member, owners.iter().filter(|owner| owner.user_id != user).count()))
+}
+
+/// Whoever makes a credential or an offer of one, found alive in the transaction that makes it.
+#[derive(Debug, Clone)]
+pub struct Maker {
+    /// The id of the person or key.
+    pub id: Option<String>,
+    /// The person.
+    pub user: Option<UserId>,
+    /// The key of the organization.
+    pub key: Option<ApiKey>,
+}
+
+/// Checks the credential that makes another one again, in the transaction that does (rule 11): a person's membership
+/// and role, or the key, locked until the transaction ends, so that neither can be ended in between.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] if the credential died since; [`Error::Forbidden`] if the role does not reach any more.
+pub async fn maker(tx: &Tx, ctx: &Ctx, scope: TenantScope, role: Role) -> Result<Maker, Error> {
+    let id = ctx.actor.id();
+    match &ctx.actor {
+        Actor::Person { user, .. } => {
+            let member = store::members::lock(tx, scope, *user).await?;
+            let member = member.filter(|m| m.status == MemberStatus::Active).ok_or_else(refused)?;
+            if member.role < role {
+                let has = member.role;
+                return Err(Error::forbidden(
+                    "role_too_low",
+                    format!("This needs the role {role} in the organization; yours is {has}."),
+                ));
+            }
+            Ok(Maker { id, user: Some(*user), key: None })
+        }
+        Actor::Key { key, .. } => {
+            let key = store::api_keys::lock_live(tx, scope, *key, ctx.now).await?.ok_or_else(refused)?;
+            Ok(Maker { id, user: None, key: Some(key) })
+        }
+        _ => Ok(Maker { id, user: None, key: None }),
+    }
+}
+
+/// Marks an organization as owned again, where it was without an owner (rule 12).
+pub async fn settle_owner(tx: &Tx, scope: TenantScope) -> Result<(), Error> {
+    let organization = store::organizations::find(tx, scope).await?;
+    if organization.is_some_and(|organization| organization.ownerless_since.is_some()) {
+        store::organizations::set_ownerless(tx, scope, None).await?;
+    }
+    Ok(())
 }

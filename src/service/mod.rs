@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod access_tokens;
+pub mod api_keys;
 pub mod cache;
 pub mod connections;
 pub mod credentials;
@@ -14,6 +15,11 @@ pub mod discovery;
 pub mod dns_check;
 pub mod domains;
 pub mod error;
+pub mod events;
+pub mod idempotency;
+pub mod invites;
+pub mod me;
+pub mod members;
 pub mod operator_keys;
 pub mod organizations;
 pub mod permissions;

@@ -234,6 +234,26 @@ pub async fn update(
     Ok(after)
 }
 
+/// The right to do something in an organization that is there. Other credentials carry their organization; the
+/// operator's may name one that does not exist, and is told so instead of an empty list.
+///
+/// # Errors
+/// Those of [`may`].
+pub async fn reach(
+    services: &Services,
+    ctx: &Ctx,
+    organization: OrganizationId,
+    action: Action,
+) -> Result<TenantScope, Error> {
+    let scope = may(ctx, organization, action)?;
+    if matches!(ctx.actor, Actor::Operator { .. })
+        && store::organizations::find(&services.db, scope).await?.is_none()
+    {
+        return Err(Error::not_found("organization"));
+    }
+    Ok(scope)
+}
+
 async fn lock(tx: &store::Tx, scope: TenantScope) -> Result<Organization, Error> {
     store::organizations::lock(tx, scope).await?.ok_or_else(|| Error::not_found("organization"))
 }

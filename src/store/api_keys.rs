@@ -11,7 +11,7 @@ use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::secret::TokenHash;
 use crate::model::tenant::{InstallationScope, TenantScope};
 use crate::model::time::Timestamp;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 fn of(scope: TenantScope) -> Condition {
     Condition::all().add(Column::OrganizationId.eq(scope.organization()))
@@ -38,6 +38,28 @@ pub async fn find_live(
 /// A key of the organization.
 pub async fn find(conn: &impl Conn, scope: TenantScope, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
     Ok(Entity::find_by_id(id).filter(of(scope)).one(conn.inner()).await?)
+}
+
+/// A key of the organization that is neither revoked nor expired, locked until the transaction ends: whoever makes
+/// something with a key finds it alive, and its revocation waits.
+pub async fn lock_live(
+    conn: &impl Conn,
+    scope: TenantScope,
+    id: ApiKeyId,
+    now: Timestamp,
+) -> Result<Option<ApiKey>, StoreError> {
+    Ok(Entity::find_by_id(id)
+        .filter(of(scope))
+        .filter(Column::RevokedAt.is_null())
+        .filter(Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(now)))
+        .lock_exclusive()
+        .one(conn.inner())
+        .await?)
+}
+
+/// Whether a key, of whatever organization, is the operator's.
+pub async fn is_operator(conn: &impl Conn, id: ApiKeyId) -> Result<bool, StoreError> {
+    Ok(Entity::find_by_id(id).filter(of_operator()).one(conn.inner()).await?.is_some())
 }
 
 /// A page of the organization's live keys, oldest first.

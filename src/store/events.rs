@@ -15,7 +15,8 @@ use crate::model::time::Timestamp;
 use event_counters::Entity as Counters;
 use events::{Column, Entity};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Statement,
 };
 
 /// How many events are numbered in one transaction.
@@ -107,6 +108,17 @@ pub async fn organizations_pending(
         .into_tuple::<OrganizationId>()
         .all(conn.inner())
         .await?)
+}
+
+/// How many numbered events of these kinds there are.
+pub async fn count(conn: &impl Conn, scope: TenantScope, kinds: &[EventKind]) -> Result<u64, StoreError> {
+    let mut query = Entity::find()
+        .filter(Column::OrganizationId.eq(scope.organization()))
+        .filter(Column::Number.is_not_null());
+    if !kinds.is_empty() {
+        query = query.filter(Column::Kind.is_in(kinds.iter().copied()));
+    }
+    Ok(query.count(conn.inner()).await?)
 }
 
 /// Numbered events after a number (ascending) or before one (descending), at most `limit`.

@@ -109,9 +109,9 @@ pub async fn list(
                 InviteStatus::Pending => {
                     one.add(Column::Status.eq(InviteStatus::Pending)).add(Column::ExpiresAt.gt(now))
                 }
-                InviteStatus::Expired => {
-                    one.add(Column::Status.eq(InviteStatus::Pending)).add(Column::ExpiresAt.lte(now))
-                }
+                InviteStatus::Expired => Condition::any()
+                    .add(Column::Status.eq(InviteStatus::Expired))
+                    .add(one.add(Column::Status.eq(InviteStatus::Pending)).add(Column::ExpiresAt.lte(now))),
                 other => one.add(Column::Status.eq(*other)),
             })
         });

@@ -10,7 +10,7 @@ use crate::model::id::UserId;
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::state::{MemberStatus, Role};
 use crate::model::tenant::TenantScope;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
 /// What a list of members is narrowed to.
 #[derive(Debug, Clone, Default)]
@@ -48,12 +48,14 @@ pub async fn find_by_email(
     Ok(Entity::find().filter(of(scope)).filter(Column::Email.eq(email.clone())).all(conn.inner()).await?)
 }
 
-/// The active owners, locked until the transaction ends, so that two changes at once cannot both leave one.
+/// The active owners, locked until the transaction ends, so that two changes at once cannot both leave one. They are
+/// locked in the order of their ids, so that two changes at once wait for each other instead of dead-locking.
 pub async fn lock_owners(conn: &impl Conn, scope: TenantScope) -> Result<Vec<Member>, StoreError> {
     Ok(Entity::find()
         .filter(of(scope))
         .filter(Column::Role.eq(Role::Owner))
         .filter(Column::Status.eq(MemberStatus::Active))
+        .order_by_asc(Column::UserId)
         .lock_exclusive()
         .all(conn.inner())
         .await?)

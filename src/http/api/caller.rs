@@ -9,7 +9,7 @@ use crate::http::limits::enforce;
 use crate::http::same_origin;
 use crate::http::state::State;
 use crate::model::actor::Actor;
-use crate::model::id::OrganizationId;
+use crate::model::id::{OrganizationId, UserId};
 use crate::service::credentials::Session;
 use crate::service::credentials::{self, Authenticated};
 use crate::service::{Ctx, Error, Services};
@@ -40,6 +40,18 @@ impl Caller {
     /// What handlers share.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Reads the user of the path; `me` stands for the signed-in person.
+    ///
+    /// # Errors
+    /// 404 for an id of another kind; 400 for `me` with a key.
+    pub fn user(&self, text: &str) -> std::result::Result<UserId, Failure> {
+        match &self.ctx.actor {
+            _ if text != "me" => id(text),
+            Actor::Person { user, .. } => Ok(*user),
+            _ => Err(crate::service::me::not_signed_in().into()),
+        }
     }
 
     /// The authenticated caller of a request.

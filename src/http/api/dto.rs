@@ -1,6 +1,7 @@
 //! Shapes that every noun of the REST API shares: ids in paths, pages, times.
 
 use super::answer::Failure;
+use crate::model::UnknownWord;
 use crate::model::id::IdError;
 use crate::model::page::{Cursor, MAX_LIMIT, Page, PageRequest};
 use crate::service::Error;
@@ -72,4 +73,21 @@ pub fn page_request(
         })
         .transpose()?;
     Ok(PageRequest { limit, cursor, include_total: include_total.unwrap_or(false) })
+}
+
+/// Reads a list of words with commas between them, such as `pending,expired`.
+///
+/// # Errors
+/// 400 naming the parameter, the word found and those expected.
+pub fn words<T: FromStr<Err = UnknownWord>>(field: &str, text: Option<&str>) -> Result<Vec<T>, Failure> {
+    text.into_iter()
+        .flat_map(|text| text.split(','))
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+        .map(|word| {
+            word.parse().map_err(|error: UnknownWord| {
+                Error::field(field, "invalid_choice", format!("{error}.")).into()
+            })
+        })
+        .collect()
 }

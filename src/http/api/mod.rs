@@ -3,12 +3,18 @@
 
 pub mod access_tokens;
 pub mod answer;
+pub mod api_keys;
 pub mod caller;
 pub mod connection_views;
 pub mod connections;
 pub mod directories;
 pub mod domains;
 pub mod dto;
+pub mod events;
+pub mod idempotency;
+pub mod invites;
+pub mod me;
+pub mod members;
 pub mod organizations;
 
 use poem_openapi::{OpenApiService, Tags};
@@ -26,6 +32,15 @@ pub enum Tag {
     /// The directory: where the IdP pushes people.
     #[oai(rename = "SCIM")]
     Scim,
+    /// Users in an organization.
+    Members,
+    /// Offers of membership.
+    Invites,
+    /// Credentials of programs.
+    #[oai(rename = "API keys")]
+    ApiKeys,
+    /// What happened.
+    Events,
     /// The credential itself.
     Me,
 }
@@ -36,6 +51,11 @@ pub type Nouns = (
     domains::DomainsApi,
     connections::ConnectionsApi,
     directories::DirectoriesApi,
+    members::MembersApi,
+    invites::InvitesApi,
+    api_keys::ApiKeysApi,
+    events::EventsApi,
+    me::MeApi,
     access_tokens::AccessTokensApi,
 );
 
@@ -46,12 +66,20 @@ pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
         domains::DomainsApi,
         connections::ConnectionsApi,
         directories::DirectoriesApi,
+        members::MembersApi,
+        invites::InvitesApi,
+        api_keys::ApiKeysApi,
+        events::EventsApi,
+        me::MeApi,
         access_tokens::AccessTokensApi,
     );
     OpenApiService::new(nouns, "Postern", env!("CARGO_PKG_VERSION"))
         .description(
             "The gate through which enterprise customers' identities enter an application: domains, SAML connections, \
-             directories, members, invites, API keys and events.",
+             directories, members, invites, API keys and events.\n\nA POST may carry `Idempotency-Key` (1 to 255 visible ASCII \
+             characters): for 24 hours the same request with the same key gets the same answer, without its secret and \
+             with `Idempotency-Replayed: true`. Changes take `If-Match` with the `ETag` of the resource. Wherever an \
+             organization's id stands, `me` is the organization of the credential.",
         )
         .license(poem_openapi::LicenseObject::new("Apache-2.0").identifier("Apache-2.0"))
         .server(poem_openapi::ServerObject::new(format!("{public_url}/api/v1")))
