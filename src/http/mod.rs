@@ -13,6 +13,7 @@ pub mod methods;
 pub mod middleware;
 pub mod payload;
 pub mod same_origin;
+pub mod scim;
 pub mod server;
 pub mod state;
 pub mod tls;
@@ -82,6 +83,7 @@ pub fn routes(doors: &Doors) -> impl poem::Endpoint<Output = Response> + 'static
     Route::new()
         .nest("/.well-known", well_known)
         .nest("/api/v1", api)
+        .nest("/scim/v2", scim::door(doors))
         .nest("/docs", docs)
         .nest("/health", health)
         .with(PanicGuard(problem.clone()))

@@ -23,6 +23,7 @@ pub mod members;
 pub mod operator_keys;
 pub mod organizations;
 pub mod permissions;
+pub mod provisioning;
 pub mod seal;
 pub mod upkeep;
 

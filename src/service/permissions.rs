@@ -3,7 +3,7 @@
 
 use super::{Ctx, Error};
 use crate::model::actor::Actor;
-use crate::model::id::OrganizationId;
+use crate::model::id::{DirectoryId, OrganizationId};
 use crate::model::scope::Scope;
 use crate::model::state::Role;
 use crate::model::tenant::{InstallationScope, TenantScope};
@@ -106,6 +106,16 @@ pub fn operator(ctx: &Ctx) -> Result<InstallationScope, Error> {
             "operator_only",
             "This is for the operator's keys, which are made on the command line: postern operator-key create.",
         )),
+    }
+}
+
+/// The directory that the actor pushes into: a SCIM token's, and nobody else's.
+pub fn directory(ctx: &Ctx) -> Result<(TenantScope, DirectoryId), Error> {
+    match ctx.actor {
+        Actor::Directory { directory, organization, .. } => {
+            Ok((TenantScope::established(organization), directory))
+        }
+        _ => Err(unauthenticated()),
     }
 }
 

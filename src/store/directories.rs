@@ -4,9 +4,33 @@ pub use super::entities::directories::Model as Directory;
 
 use super::Conn;
 use super::entities::directories::{Column, Entity};
+use super::entities::organizations;
 use super::error::StoreError;
+use crate::model::email::EmailAddress;
+use crate::model::id::InviteId;
+use crate::model::state::{ForeignAddresses, ProvisioningMode, Role};
 use crate::model::tenant::TenantScope;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
+use crate::model::time::Timestamp;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, JoinType, QueryFilter,
+    QuerySelect, Statement,
+};
+
+/// What a directory is set to.
+#[derive(Debug, Clone, Copy, FromQueryResult)]
+pub struct DirectorySettings {
+    pub foreign_addresses: ForeignAddresses,
+    pub provisioning_mode: ProvisioningMode,
+}
+
+/// What an address on one of the directory's domains stands on.
+#[derive(Debug, Clone, Copy, FromQueryResult)]
+pub struct Footing {
+    pub provisioning_mode: ProvisioningMode,
+    /// The pending invite for the address that has not run out.
+    pub invite_id: Option<InviteId>,
+    pub invite_role: Option<Role>,
+}
 
 fn of(scope: TenantScope) -> Condition {
     Condition::all().add(Column::OrganizationId.eq(scope.organization()))
@@ -37,4 +61,46 @@ pub async fn update(
     row.version += 1;
     super::replace::<Entity>(conn, row.clone(), condition).await?;
     Ok(row)
+}
+
+/// What the organization's directory is set to.
+pub async fn settings(conn: &impl Conn, scope: TenantScope) -> Result<Option<DirectorySettings>, StoreError> {
+    let organization = Entity::belongs_to(organizations::Entity)
+        .from(Column::OrganizationId)
+        .to(organizations::Column::Id)
+        .into();
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::ForeignAddresses)
+        .column(organizations::Column::ProvisioningMode)
+        .join(JoinType::InnerJoin, organization)
+        .filter(of(scope))
+        .into_model::<DirectorySettings>()
+        .one(conn.inner())
+        .await?)
+}
+
+/// What an address stands on, if its domain is verified by the organization and assigned to its directory; `None` if
+/// not. The domain is held in shared lock until the transaction ends, so that nobody is let in by a domain that is
+/// being given up. One statement for all, because every push of a person begins with it.
+pub async fn footing(
+    conn: &impl Conn,
+    scope: TenantScope,
+    address: &EmailAddress,
+    now: Timestamp,
+) -> Result<Option<Footing>, StoreError> {
+    let backend = conn.inner().get_database_backend();
+    let lock = if backend == DbBackend::Postgres { "FOR SHARE OF domain" } else { "" };
+    let sql = format!(
+        "SELECT organization.provisioning_mode, invite.id AS invite_id, invite.role AS invite_role
+         FROM organizations AS organization
+         JOIN domains AS domain ON domain.organization_id = organization.id
+         LEFT JOIN invites AS invite ON invite.organization_id = organization.id AND invite.email = $3
+             AND invite.status = 'pending' AND invite.expires_at > $4
+         WHERE organization.id = $1 AND domain.name = $2 AND domain.status = 'verified' AND domain.scim_enabled
+         {lock}"
+    );
+    let values = [scope.organization().into(), address.domain().into(), address.as_str().into(), now.into()];
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    Ok(Footing::find_by_statement(statement).one(conn.inner()).await?)
 }

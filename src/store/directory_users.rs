@@ -14,17 +14,12 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, 
 pub enum DirectoryUserKey {
     /// All.
     All,
-    /// The userName, in the form that [`user_name_key`] gives.
+    /// The userName, folded as `user_name_key` is.
     UserName(String),
     /// The externalId, to the letter.
     ExternalId(String),
     /// The id.
     Id(DirectoryUserId),
-}
-
-/// The form in which userNames are compared: without case (RFC 7643 §4.1.1), by the same rule on both databases.
-pub fn user_name_key(user_name: &str) -> String {
-    user_name.to_lowercase()
 }
 
 fn of(scope: TenantScope, directory: DirectoryId) -> Condition {

@@ -15,22 +15,16 @@ use crate::model::time::Timestamp;
 use event_counters::Entity as Counters;
 use events::{Column, Entity};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Statement,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, Statement,
 };
 
 /// How many events are numbered in one transaction.
 const BATCH: u32 = 1_000;
 
-/// Writes an event, in the transaction of the change it tells of.
-pub async fn insert(
-    tx: &super::Tx,
-    event: NewEvent,
-    now: Timestamp,
-    random: &dyn Random,
-) -> Result<(), StoreError> {
-    let row = Event {
-        id: EventId::new(now, random),
+fn row(id: EventId, event: NewEvent, now: Timestamp) -> Event {
+    Event {
+        id,
         organization_id: event.organization,
         number: None,
         kind: event.kind,
@@ -39,8 +33,35 @@ pub async fn insert(
         subject: event.subject,
         data: event.data,
         created_at: now,
-    };
-    super::insert::<Entity>(tx, row).await
+    }
+}
+
+/// Writes an event, in the transaction of the change it tells of.
+pub async fn insert(
+    tx: &super::Tx,
+    event: NewEvent,
+    now: Timestamp,
+    random: &dyn Random,
+) -> Result<(), StoreError> {
+    super::insert::<Entity>(tx, row(EventId::new(now, random), event, now)).await
+}
+
+/// Writes several events in one statement; they are numbered in this order.
+pub async fn insert_all(
+    tx: &super::Tx,
+    events: Vec<NewEvent>,
+    now: Timestamp,
+    random: &dyn Random,
+) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let mut ids: Vec<_> = events.iter().map(|_| EventId::new(now, random)).collect();
+    ids.sort_unstable();
+    let rows =
+        ids.into_iter().zip(events).map(|(id, event)| row(id, event, now).into_active_model().reset_all());
+    Entity::insert_many(rows).exec_without_returning(tx.inner()).await?;
+    Ok(())
 }
 
 /// Makes the counter of a new organization.

@@ -9,7 +9,7 @@ use crate::model::email::EmailAddress;
 use crate::model::id::UserId;
 use crate::model::random::Random;
 use crate::model::time::Timestamp;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Alias, Expr, Func, OnConflict};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 /// A user by id.
@@ -47,6 +47,29 @@ pub async fn obtain(
     find_by_email(conn, email)
         .await?
         .ok_or_else(|| StoreError::Other("a user vanished while it was made".to_owned()))
+}
+
+/// The user who has this address, made now if there is none, with the address proven either way; and whether the user
+/// is new. One statement: two callers at once get the same user, the second waiting until the first is done.
+pub async fn obtain_proven(
+    conn: &impl Conn,
+    email: &EmailAddress,
+    now: Timestamp,
+    random: &dyn Random,
+) -> Result<(User, bool), StoreError> {
+    let id = UserId::random(random);
+    let user = User { id, email: Some(email.clone()), email_proven_at: Some(now), created_at: now };
+    let proven_before = Expr::col((Entity, Column::EmailProvenAt));
+    let proven_now = Expr::col((Alias::new("excluded"), Column::EmailProvenAt));
+    let conflict = OnConflict::column(Column::Email)
+        .value(Column::EmailProvenAt, Func::coalesce([proven_before, proven_now]))
+        .to_owned();
+    let user = Entity::insert(user.into_active_model().reset_all())
+        .on_conflict(conflict)
+        .exec_with_returning(conn.inner())
+        .await?;
+    let fresh = user.id == id;
+    Ok((user, fresh))
 }
 
 /// Notes that the address was proven.

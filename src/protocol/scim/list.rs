@@ -25,7 +25,7 @@ pub const MAX_COUNT: u64 = 200;
 pub struct ListQuery {
     /// From 1.
     pub start_index: u64,
-    /// 0 asks for the total alone; at most [`MAX_COUNT`].
+    /// 0 asks for the total alone; at most [`MAX_COUNT`], or what the caller set.
     pub count: u64,
     pub filter: Option<Filter>,
     pub projection: Projection,
@@ -40,6 +40,16 @@ impl ListQuery {
         resource_type: &ResourceType,
         parameters: impl IntoIterator<Item = (&'q str, &'q str)>,
     ) -> Result<Self, ScimError> {
+        Self::parse_within(resource_type, parameters, DEFAULT_COUNT, MAX_COUNT)
+    }
+
+    /// The same, with other numbers of resources on a page: unless it is said, and at most.
+    pub fn parse_within<'q>(
+        resource_type: &ResourceType,
+        parameters: impl IntoIterator<Item = (&'q str, &'q str)>,
+        default_count: u64,
+        max_count: u64,
+    ) -> Result<Self, ScimError> {
         let parameters: Vec<_> = parameters.into_iter().collect();
         let get = |name: &str| find(&parameters, name);
         let start_index = match get("startIndex") {
@@ -47,8 +57,8 @@ impl ListQuery {
             None => 1,
         };
         let count = match get("count") {
-            Some(text) => number("count", text)?.min(MAX_COUNT),
-            None => DEFAULT_COUNT,
+            Some(text) => number("count", text)?.min(max_count),
+            None => default_count.min(max_count),
         };
         Ok(Self {
             start_index,
@@ -62,6 +72,16 @@ impl ListQuery {
     ///
     /// As [`Self::parse`]; besides, 400 `invalidSyntax` for a body that is no SearchRequest.
     pub fn from_search(resource_type: &ResourceType, body: &Value) -> Result<Self, ScimError> {
+        Self::from_search_within(resource_type, body, DEFAULT_COUNT, MAX_COUNT)
+    }
+
+    /// The same, with other numbers of resources on a page.
+    pub fn from_search_within(
+        resource_type: &ResourceType,
+        body: &Value,
+        default_count: u64,
+        max_count: u64,
+    ) -> Result<Self, ScimError> {
         let Value::Object(object) = body else {
             return Err(ScimError::invalid_syntax(format!(
                 "The body must be a JSON object, but {} was sent.",
@@ -96,7 +116,8 @@ impl ListQuery {
             };
             parameters.push((name, text));
         }
-        Self::parse(resource_type, parameters.iter().map(|(name, text)| (*name, text.as_str())))
+        let parameters = parameters.iter().map(|(name, text)| (*name, text.as_str()));
+        Self::parse_within(resource_type, parameters, default_count, max_count)
     }
 
     /// How many resources come before the page.

@@ -1,0 +1,76 @@
+//! `/ServiceProviderConfig`, `/ResourceTypes` and `/Schemas` (RFC 7644 §4): read only, and never filtered.
+
+use super::answer::{Answer, Refused, document};
+use super::auth::ScimCaller;
+use crate::protocol::scim::schema::ResourceType;
+use crate::protocol::scim::{ScimError, UserResource, discovery, list_response};
+use poem::Request;
+use serde_json::Value;
+
+/// What is offered.
+fn offered() -> [&'static ResourceType; 1] {
+    [UserResource::resource_type()]
+}
+
+fn base(caller: &ScimCaller) -> String {
+    caller.services().settings.url("/scim/v2")
+}
+
+/// A filter on a discovery document is 403 (RFC 7644 §4); other parameters of lists are ignored.
+fn refuse_filter(request: &Request) -> Result<(), Refused> {
+    let parameters: Vec<(String, String)> = request.params().unwrap_or_default();
+    if parameters.iter().any(|(name, _)| name.eq_ignore_ascii_case("filter")) {
+        return Err(ScimError::new(403, "Discovery documents are not filtered; read them whole.").into());
+    }
+    Ok(())
+}
+
+/// `/ServiceProviderConfig`.
+pub fn config(caller: &ScimCaller, request: &Request) -> Answer {
+    refuse_filter(request)?;
+    let mut config = discovery::service_provider_config(&base(caller));
+    config["filter"]["maxResults"] = caller.services().settings.scim_max_page.into();
+    Ok(document(config))
+}
+
+fn answer(
+    request: &Request,
+    name: Option<&str>,
+    one: impl FnOnce(&str) -> Option<Value>,
+    all: impl FnOnce() -> Vec<Value>,
+    noun: &str,
+) -> Answer {
+    refuse_filter(request)?;
+    let Some(name) = name else {
+        let all = all();
+        let total = all.len() as u64;
+        return Ok(document(list_response(all, total, 1)));
+    };
+    let none =
+        || ScimError::new(404, format!("There is no {noun} of this name; the list without one has all."));
+    Ok(document(one(name).ok_or_else(none)?))
+}
+
+/// `/ResourceTypes` and `/ResourceTypes/{id}`.
+pub fn resource_types(caller: &ScimCaller, request: &Request, id: Option<&str>) -> Answer {
+    let (offered, base) = (offered(), base(caller));
+    answer(
+        request,
+        id,
+        |id| discovery::resource_type(&offered, id, &base),
+        || discovery::resource_types(&offered, &base),
+        "resource type",
+    )
+}
+
+/// `/Schemas` and `/Schemas/{urn}`.
+pub fn schemas(caller: &ScimCaller, request: &Request, urn: Option<&str>) -> Answer {
+    let (offered, base) = (offered(), base(caller));
+    answer(
+        request,
+        urn,
+        |urn| discovery::schema(&offered, urn, &base),
+        || discovery::schemas(&offered, &base),
+        "schema",
+    )
+}

@@ -1,0 +1,106 @@
+//! `/Users`: extract, call one use case, wrap.
+
+use super::answer::{Answer, Refused, document, not_modified, user};
+use super::auth::ScimCaller;
+use crate::http::payload::ScimJson;
+use crate::protocol::scim::{
+    Conformance, ListQuery, PatchRequest, Projection, UserResource, list, list_response,
+};
+use crate::service::provisioning::{self, Edit};
+use poem::http::{StatusCode, header};
+use poem::{FromRequest, IntoResponse, Request, RequestBody};
+use serde_json::Value;
+
+type Parameters = Vec<(String, String)>;
+
+fn parameters(request: &Request) -> Parameters {
+    request.params().unwrap_or_default()
+}
+
+fn pairs(parameters: &Parameters) -> impl Iterator<Item = (&str, &str)> {
+    parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+/// Which attributes the answer carries.
+fn projection(request: &Request) -> Projection {
+    list::projection(UserResource::resource_type(), pairs(&parameters(request)))
+}
+
+/// `If-Match`.
+fn if_match(request: &Request) -> Option<&str> {
+    request.header(header::IF_MATCH)
+}
+
+/// The body as JSON.
+async fn json(request: &Request, body: &mut RequestBody) -> Result<Value, Refused> {
+    Ok(ScimJson::<Value>::from_request(request, body).await?.0)
+}
+
+/// Resources on a page unless it is said, and at most.
+fn page_sizes(caller: &ScimCaller) -> (u64, u64) {
+    let settings = &caller.services().settings;
+    (settings.scim_default_page.into(), settings.scim_max_page.into())
+}
+
+async fn page(caller: &ScimCaller, query: &ListQuery) -> Answer {
+    let listed = provisioning::list(caller.services(), &caller.ctx, query).await?;
+    let shown = |resource| query.projection.apply(UserResource::resource_type(), resource);
+    let resources = listed.resources.into_iter().map(shown).collect();
+    Ok(document(list_response(resources, listed.total, query.start_index)))
+}
+
+/// GET `/Users`.
+pub async fn list(caller: &ScimCaller, request: &Request) -> Answer {
+    let (default, most) = page_sizes(caller);
+    let parameters = parameters(request);
+    let resource_type = UserResource::resource_type();
+    page(caller, &ListQuery::parse_within(resource_type, pairs(&parameters), default, most)?).await
+}
+
+/// POST `/Users/.search` (RFC 7644 §3.4.3): the same with the parameters in the body.
+pub async fn search(caller: &ScimCaller, request: &Request, body: &mut RequestBody) -> Answer {
+    let (default, most) = page_sizes(caller);
+    let body = json(request, body).await?;
+    let resource_type = UserResource::resource_type();
+    page(caller, &ListQuery::from_search_within(resource_type, &body, default, most)?).await
+}
+
+/// POST `/Users`.
+pub async fn create(caller: &ScimCaller, request: &Request, body: &mut RequestBody) -> Answer {
+    let resource = UserResource::parse(&json(request, body).await?, Conformance::Tolerant)?;
+    let row = provisioning::create(caller.services(), &caller.ctx, &resource).await?;
+    Ok(user(caller.services(), &row, &projection(request), StatusCode::CREATED))
+}
+
+/// GET `/Users/{id}`.
+pub async fn get(caller: &ScimCaller, request: &Request, id: &str) -> Answer {
+    let row = provisioning::find(caller.services(), &caller.ctx, id).await?;
+    if let Some(response) = not_modified(&row, request.header(header::IF_NONE_MATCH)) {
+        return Ok(response);
+    }
+    Ok(user(caller.services(), &row, &projection(request), StatusCode::OK))
+}
+
+async fn change(caller: &ScimCaller, request: &Request, id: &str, edit: Edit) -> Answer {
+    let row = provisioning::change(caller.services(), &caller.ctx, id, if_match(request), &edit).await?;
+    Ok(user(caller.services(), &row, &projection(request), StatusCode::OK))
+}
+
+/// PUT `/Users/{id}`.
+pub async fn replace(caller: &ScimCaller, request: &Request, body: &mut RequestBody, id: &str) -> Answer {
+    let resource = UserResource::parse(&json(request, body).await?, Conformance::Tolerant)?;
+    change(caller, request, id, Edit::Replace(resource)).await
+}
+
+/// PATCH `/Users/{id}`. Answered with the user, which every client takes; 204 would say less.
+pub async fn patch(caller: &ScimCaller, request: &Request, body: &mut RequestBody, id: &str) -> Answer {
+    let body = json(request, body).await?;
+    let patch = PatchRequest::parse(UserResource::resource_type(), &body, Conformance::Tolerant)?;
+    change(caller, request, id, Edit::Patch(patch)).await
+}
+
+/// DELETE `/Users/{id}`.
+pub async fn delete(caller: &ScimCaller, request: &Request, id: &str) -> Answer {
+    provisioning::remove(caller.services(), &caller.ctx, id, if_match(request)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

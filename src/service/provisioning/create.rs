@@ -1,0 +1,101 @@
+//! POST: a new directory user, and the member behind it where rule 6 allows one.
+
+use super::person::Change;
+use super::{ATTEMPTS, DirectoryUser, Refusal, address, fill, settle};
+use crate::model::event::EventKind;
+use crate::model::id::{DirectoryId, DirectoryUserId};
+use crate::model::tenant::TenantScope;
+use crate::protocol::scim::{ScimError, UserResource};
+use crate::service::permissions;
+use crate::service::{Ctx, Services};
+use crate::store;
+use serde_json::{Value, json};
+
+/// Creates a directory user from a SCIM User.
+///
+/// # Errors
+/// 409 `uniqueness` if the userName is taken, or another directory user stands for the same person; 400 `invalidValue`
+/// for an address outside of the directory's domains, unless the directory holds such people; 403 if that would make
+/// a member and the organization's mode is `manual`.
+pub async fn create(
+    services: &Services,
+    ctx: &Ctx,
+    resource: &UserResource,
+) -> Result<DirectoryUser, Refusal> {
+    let (scope, directory) = permissions::directory(ctx)?;
+    let mut result = Err(Refusal::Race);
+    for _ in 0..ATTEMPTS {
+        result = attempt(services, ctx, scope, directory, resource.clone()).await;
+        if !matches!(result, Err(Refusal::Race)) {
+            break;
+        }
+    }
+    settle(result)
+}
+
+async fn attempt(
+    services: &Services,
+    ctx: &Ctx,
+    scope: TenantScope,
+    directory: DirectoryId,
+    mut resource: UserResource,
+) -> Result<DirectoryUser, Refusal> {
+    resource.default_active(None);
+    let active = resource.active().unwrap_or(true);
+    let address = address(&resource);
+    let mut row = DirectoryUser {
+        id: DirectoryUserId::new(ctx.now, &*services.random),
+        organization_id: scope.organization(),
+        directory_id: directory,
+        user_name: String::new(),
+        user_name_key: String::new(),
+        external_id: None,
+        active,
+        address,
+        user_id: None,
+        given_name: None,
+        family_name: None,
+        display_name: None,
+        attributes: Value::Null,
+        created_at: ctx.now,
+        updated_at: ctx.now,
+        version: 1,
+    };
+    fill(&mut row, resource);
+
+    let tx = services.begin().await?;
+    let mut change = Change { services, ctx, tx: &tx, scope, events: Vec::with_capacity(2) };
+    let mut became = "held";
+    match (change.footing(row.address.as_ref()).await?, &row.address) {
+        (Some(footing), Some(address)) => {
+            let address = address.clone();
+            let Some((user, outcome)) = change.take_in(footing, &address, &row).await? else {
+                return Err(ScimError::new(
+                    403,
+                    "This organization lets in people by hand only (its provisioning mode is \"manual\"), and nobody \
+                     with this address is a member. Ask an administrator to invite this person, or to change the mode.",
+                )
+                .into());
+            };
+            row.user_id = Some(user);
+            became = outcome.as_str();
+        }
+        _ => {
+            if !change.holds().await? {
+                return Err(change.foreign(row.address.as_ref()).await?);
+            }
+        }
+    }
+    store::directory_users::insert(&tx, row.clone()).await?;
+    let data = json!({
+        "user_name": row.user_name,
+        "external_id": row.external_id,
+        "active": row.active,
+        "user": row.user_id,
+        "member": became,
+    });
+    change.event(EventKind::DirectoryUserCreated, row.id, data);
+    change.flush().await?;
+    tx.commit().await?;
+    Ok(row)
+}

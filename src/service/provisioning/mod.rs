@@ -1,0 +1,137 @@
+//! Provisioning: what a directory's IdP pushes over SCIM, kept as directory users and carried to members.
+//!
+//! The rules in short. An IdP speaks only for the verified domains assigned to its directory (rule 6): anybody else is
+//! refused or held, as the directory is set. A person on such a domain becomes a user and member, is adopted if
+//! already a member, and takes up a pending invite. `active` false and DELETE end every way in, in the same
+//! transaction (rule 11); what SCIM deactivated SCIM gives back as an ordinary member, what an administrator
+//! deactivated stays so (rule 13): the directory user then says what the IdP sent, the member says who may enter.
+//! Each change is one transaction with its events; what changes nothing moves neither version nor `lastModified`.
+
+mod change;
+mod create;
+mod person;
+mod read;
+mod remove;
+
+pub use crate::store::directory_users::DirectoryUser;
+pub use change::{Edit, change};
+pub use create::create;
+pub use read::{Listed, find, list};
+pub use remove::remove;
+
+use super::{Error, Services};
+use crate::model::email::EmailAddress;
+use crate::model::id::DirectoryUserId;
+use crate::protocol::scim::{Meta, ScimError, UserResource, etag, fold};
+use crate::store::error::{StoreError, UniqueKey};
+use serde_json::Value;
+
+/// How often a change is begun again because somebody else made the same member at the same time.
+const ATTEMPTS: u32 = 4;
+
+/// Why nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// In the words of the protocol.
+    #[error(transparent)]
+    Scim(#[from] ScimError),
+    /// In the words of every use case.
+    #[error(transparent)]
+    Other(#[from] Error),
+    /// Somebody else made the same member at the same time: worth another try, with what is there now.
+    #[error("somebody else makes the same member")]
+    Race,
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(UniqueKey::DirectoryUserName) => Self::Scim(ScimError::uniqueness(
+                "Another user of this directory has this userName; userNames are compared without case.",
+            )),
+            StoreError::Conflict(UniqueKey::DirectoryUserUser) => Self::Scim(ScimError::uniqueness(
+                "Another user of this directory stands for the person with this e-mail address.",
+            )),
+            StoreError::Conflict(UniqueKey::UserEmail) => Self::Scim(ScimError::uniqueness(
+                "This e-mail address is in use by another person; a person's address cannot be changed to it.",
+            )),
+            StoreError::Conflict(UniqueKey::Member) => Self::Race,
+            other => Self::Other(other.into()),
+        }
+    }
+}
+
+/// The end of the attempts: what is said where the race was lost each time.
+fn settle<T>(result: Result<T, Refusal>) -> Result<T, Refusal> {
+    match result {
+        Err(Refusal::Race) => Err(ScimError::uniqueness(
+            "This person is being made elsewhere at this moment. Look the person up, then try again.",
+        )
+        .into()),
+        other => other,
+    }
+}
+
+/// The person as a SCIM User in normal form. `active` is what it is now, and only missing where a PATCH took it away.
+pub fn resource(row: &DirectoryUser) -> UserResource {
+    let mut resource = UserResource::from_value(row.attributes.clone());
+    if resource.active().is_some() {
+        // Besides, this puts the attributes in the order of the tables, which JSONB does not keep.
+        resource.set_active(row.active);
+    }
+    resource
+}
+
+/// The entity tag.
+pub fn version(row: &DirectoryUser) -> String {
+    etag::weak(row.version)
+}
+
+/// The absolute URL of the resource.
+pub fn location(services: &Services, row: &DirectoryUser) -> String {
+    services.settings.url(&format!("/scim/v2/Users/{}", row.id.uuid()))
+}
+
+/// The representation that leaves.
+pub fn representation(services: &Services, row: &DirectoryUser) -> Value {
+    let meta = Meta {
+        created: row.created_at.to_string(),
+        last_modified: row.updated_at.to_string(),
+        location: location(services, row),
+        version: version(row),
+    };
+    resource(row).to_json(&row.id.uuid().to_string(), &meta)
+}
+
+/// The id of a directory user as it stands in a URL or filter: only in the spelling that we gave.
+fn parse_id(text: &str) -> Option<DirectoryUserId> {
+    let uuid = uuid::Uuid::try_parse(text).ok()?;
+    (uuid.to_string() == text).then_some(DirectoryUserId(uuid))
+}
+
+fn not_found(id: &str) -> Refusal {
+    ScimError::not_found("User", id).into()
+}
+
+/// The address of the person by rule 7, if there is one.
+fn address(resource: &UserResource) -> Option<EmailAddress> {
+    let text = resource.address(|text| EmailAddress::parse(text).is_ok())?;
+    EmailAddress::parse(text).ok()
+}
+
+/// Writes what a resource says into the columns that are made from it, but for `active`, address and user.
+fn fill(row: &mut DirectoryUser, resource: UserResource) {
+    resource.user_name().clone_into(&mut row.user_name);
+    row.user_name_key = fold(resource.user_name());
+    row.external_id = resource.external_id().map(str::to_owned);
+    row.given_name = resource.given_name().map(str::to_owned);
+    row.family_name = resource.family_name().map(str::to_owned);
+    row.display_name = resource.shown_name();
+    row.attributes = resource.into_value();
+}
+
+/// Refuses unless the row is at a version that `If-Match` names.
+fn check_version(row: &DirectoryUser, if_match: Option<&str>) -> Result<(), ScimError> {
+    let current = version(row);
+    if etag::if_match(if_match, &current) { Ok(()) } else { Err(ScimError::precondition_failed(&current)) }
+}

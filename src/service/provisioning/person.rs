@@ -1,0 +1,296 @@
+//! From a directory user to the member behind it: who stands on the directory's domains, and what happens to the
+//! member when the directory speaks.
+
+use super::Refusal;
+use crate::model::email::EmailAddress;
+use crate::model::event::{EventKind, NewEvent};
+use crate::model::id::UserId;
+use crate::model::state::{ForeignAddresses, InviteStatus, MemberStatus, ProvisioningMode, Role, Source};
+use crate::model::tenant::TenantScope;
+use crate::protocol::scim::ScimError;
+use crate::service::{Ctx, Error, Services, access};
+use crate::store::directories::{DirectorySettings, Footing};
+use crate::store::directory_users::DirectoryUser;
+use crate::store::members::Member;
+use crate::store::{self, Tx};
+use serde_json::{Value, json};
+
+/// A change under way: its transaction, and the events that are written at its end in one statement.
+pub(super) struct Change<'a> {
+    pub services: &'a Services,
+    pub ctx: &'a Ctx,
+    pub tx: &'a Tx,
+    pub scope: TenantScope,
+    pub events: Vec<NewEvent>,
+}
+
+/// What became of the member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// A new member.
+    Added,
+    /// Somebody who was a member already, by invite, sign-in or administrator.
+    Adopted,
+    /// Access was given back.
+    Reactivated,
+    /// An administrator deactivated or removed this person, so SCIM gives nothing back (rule 13).
+    DeactivatedElsewhere,
+}
+
+impl Outcome {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Adopted => "adopted",
+            Self::Reactivated => "reactivated",
+            Self::DeactivatedElsewhere => "deactivated_elsewhere",
+        }
+    }
+}
+
+impl Change<'_> {
+    /// Notes an event for the end of the transaction.
+    pub(super) fn event(&mut self, kind: EventKind, subject: impl std::fmt::Display, data: Value) {
+        self.events.push(NewEvent {
+            organization: self.scope.organization(),
+            kind,
+            actor: self.ctx.actor.clone(),
+            subject: subject.to_string(),
+            data,
+        });
+    }
+
+    /// Writes the events noted so far.
+    pub(super) async fn flush(&mut self) -> Result<(), Refusal> {
+        let events = std::mem::take(&mut self.events);
+        store::events::insert_all(self.tx, events, self.ctx.now, &*self.services.random).await?;
+        Ok(())
+    }
+
+    /// What an address stands on: `None` if it is not on a verified domain of the directory, or is none (rule 6).
+    pub(super) async fn footing(&self, address: Option<&EmailAddress>) -> Result<Option<Footing>, Refusal> {
+        match address {
+            Some(address) => {
+                Ok(store::directories::footing(self.tx, self.scope, address, self.ctx.now).await?)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// What the directory is set to.
+    pub(super) async fn settings(&self) -> Result<DirectorySettings, Refusal> {
+        let settings = store::directories::settings(self.tx, self.scope).await?;
+        Ok(settings.ok_or_else(|| Error::Internal("an organization without a directory".to_owned()))?)
+    }
+
+    /// Whether the directory holds people on foreign addresses.
+    pub(super) async fn holds(&self) -> Result<bool, Refusal> {
+        Ok(self.settings().await?.foreign_addresses == ForeignAddresses::Hold)
+    }
+
+    /// The refusal of a foreign address, which names those that are allowed.
+    pub(super) async fn foreign(&self, address: Option<&EmailAddress>) -> Result<Refusal, Refusal> {
+        let domains = store::domains::list_of_directory(self.tx, self.scope).await?;
+        let allowed = match domains.as_slice() {
+            [] => "It has none yet: verify a domain and enable SCIM for it.".to_owned(),
+            domains => {
+                let names: Vec<&str> = domains.iter().map(|domain| domain.name.as_str()).collect();
+                format!("Allowed domains: {}.", names.join(", "))
+            }
+        };
+        let found = match address {
+            Some(address) => format!("The address is on the domain {}", address.domain()),
+            None => "Neither userName nor a primary or work e-mail is an e-mail address".to_owned(),
+        };
+        Ok(ScimError::invalid_value(format!(
+            "{found}, and this directory provisions people on its verified domains only. {allowed}"
+        ))
+        .into())
+    }
+
+    /// Lets in the person behind an address of the directory's domains: makes the member, adopts the one that is
+    /// there, or gives access back. `None` if that would make a member and the organization's mode is `manual`.
+    pub(super) async fn take_in(
+        &mut self,
+        footing: Footing,
+        address: &EmailAddress,
+        row: &DirectoryUser,
+    ) -> Result<Option<(UserId, Outcome)>, Refusal> {
+        let manual = footing.provisioning_mode == ProvisioningMode::Manual;
+        let (user, fresh) = if manual {
+            // A user is only made where a member may follow.
+            match store::users::find_by_email(self.tx, address).await? {
+                Some(user) => (user.id, false),
+                None => return Ok(None),
+            }
+        } else {
+            let (user, fresh) =
+                store::users::obtain_proven(self.tx, address, self.ctx.now, &*self.services.random).await?;
+            (user.id, fresh)
+        };
+        let member = if fresh {
+            None
+        } else if row.active {
+            store::members::lock(self.tx, self.scope, user).await?
+        } else {
+            // Ending access locks in its own order.
+            store::members::find(self.tx, self.scope, user).await?
+        };
+        let outcome = match member {
+            None if manual => return Ok(None),
+            None => self.join(user, footing, address, row).await?,
+            Some(member) => self.meet(member, address, row).await?,
+        };
+        Ok(Some((user, outcome)))
+    }
+
+    /// Makes the member, in the role of a pending invite if there is one, an admin at most.
+    async fn join(
+        &mut self,
+        user: UserId,
+        footing: Footing,
+        address: &EmailAddress,
+        row: &DirectoryUser,
+    ) -> Result<Outcome, Refusal> {
+        let mut role = Role::Member;
+        if let (true, Some(invite), Some(offered)) = (row.active, footing.invite_id, footing.invite_role) {
+            let answered = store::invites::answer(
+                self.tx,
+                self.scope,
+                invite,
+                InviteStatus::Accepted,
+                Some(user),
+                self.ctx.now,
+            );
+            if answered.await? {
+                role = offered.min(Role::Admin);
+                self.event(
+                    EventKind::InviteAccepted,
+                    invite,
+                    json!({ "user": user, "role": role, "by": Source::Scim }),
+                );
+            }
+        }
+        let member = Member {
+            organization_id: self.scope.organization(),
+            user_id: user,
+            email: Some(address.clone()),
+            given_name: row.given_name.clone(),
+            family_name: row.family_name.clone(),
+            display_name: row.display_name.clone(),
+            role,
+            status: MemberStatus::Active,
+            source: Source::Scim,
+            external_id: row.external_id.clone(),
+            deactivated_by: None,
+            deactivated_at: None,
+            joined_at: self.ctx.now,
+            updated_at: self.ctx.now,
+            version: 1,
+        };
+        store::members::insert(self.tx, member).await?;
+        self.event(EventKind::MemberAdded, user, json!({ "role": role, "source": Source::Scim }));
+        if !row.active {
+            self.end(user).await?;
+        }
+        Ok(Outcome::Added)
+    }
+
+    /// Links a directory user to a member who is there.
+    async fn meet(
+        &mut self,
+        member: Member,
+        address: &EmailAddress,
+        row: &DirectoryUser,
+    ) -> Result<Outcome, Refusal> {
+        if !row.active {
+            let user = member.user_id;
+            return Ok(match self.end(user).await? {
+                Some(ended) => {
+                    self.describe(ended, Some(address), row).await?;
+                    Outcome::Adopted
+                }
+                None => Outcome::DeactivatedElsewhere,
+            });
+        }
+        if member.status == MemberStatus::Active {
+            self.describe(member, Some(address), row).await?;
+            return Ok(Outcome::Adopted);
+        }
+        self.give_back(member, Some(address), row).await
+    }
+
+    /// Gives access back where SCIM took it (rule 13), as an ordinary member.
+    pub(super) async fn give_back(
+        &mut self,
+        member: Member,
+        address: Option<&EmailAddress>,
+        row: &DirectoryUser,
+    ) -> Result<Outcome, Refusal> {
+        if access::may_reactivate(self.ctx, &member, Source::Scim).is_err() {
+            return Ok(Outcome::DeactivatedElsewhere);
+        }
+        let (described, _) = described(member, address, row);
+        access::give_back(self.services, self.tx, self.ctx, self.scope, described, Role::Member).await?;
+        Ok(Outcome::Reactivated)
+    }
+
+    /// Carries what the directory says of a person to the member, if it says anything new.
+    pub(super) async fn describe(
+        &mut self,
+        member: Member,
+        address: Option<&EmailAddress>,
+        row: &DirectoryUser,
+    ) -> Result<(), Refusal> {
+        if member.status == MemberStatus::Removed {
+            return Ok(());
+        }
+        let user = member.user_id;
+        let (mut described, changed) = described(member, address, row);
+        if changed.is_empty() {
+            return Ok(());
+        }
+        described.updated_at = self.ctx.now;
+        store::members::update(self.tx, self.scope, described).await?;
+        self.event(EventKind::MemberUpdated, user, json!({ "changed": changed, "source": Source::Scim }));
+        Ok(())
+    }
+
+    /// Ends every way in; the member afterwards, or `None` if there is none that was not removed.
+    pub(super) async fn end(&mut self, user: UserId) -> Result<Option<Member>, Refusal> {
+        // What was noted so far happened before.
+        self.flush().await?;
+        let ended =
+            access::end(self.services, self.tx, self.ctx, self.scope, user, Source::Scim, false).await;
+        match ended {
+            Ok(ended) => Ok(Some(ended.member)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The member with what the directory says, and the names of what that changes.
+fn described(
+    member: Member,
+    address: Option<&EmailAddress>,
+    row: &DirectoryUser,
+) -> (Member, Vec<&'static str>) {
+    let mut described = member.clone();
+    described.given_name.clone_from(&row.given_name);
+    described.family_name.clone_from(&row.family_name);
+    described.display_name.clone_from(&row.display_name);
+    described.external_id.clone_from(&row.external_id);
+    if let Some(address) = address {
+        described.email = Some(address.clone());
+    }
+    let changed = [
+        ("email", described.email != member.email),
+        ("given_name", described.given_name != member.given_name),
+        ("family_name", described.family_name != member.family_name),
+        ("display_name", described.display_name != member.display_name),
+        ("external_id", described.external_id != member.external_id),
+    ];
+    let changed = changed.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect();
+    (described, changed)
+}

@@ -1,0 +1,33 @@
+//! DELETE: the directory user goes and its userName is free again; the member stays, deactivated, as the tombstone
+//! that keeps just-in-time provisioning away (rule 8).
+
+use super::person::Change;
+use super::{Refusal, check_version, not_found, parse_id};
+use crate::model::event::EventKind;
+use crate::service::permissions;
+use crate::service::{Ctx, Services};
+use crate::store;
+use serde_json::json;
+
+/// Deletes a directory user and ends the person's access.
+///
+/// # Errors
+/// 404 for an id of any shape that is none of this directory; 412 if `if_match` names another version.
+pub async fn remove(services: &Services, ctx: &Ctx, id: &str, if_match: Option<&str>) -> Result<(), Refusal> {
+    let (scope, directory) = permissions::directory(ctx)?;
+    let known = parse_id(id).ok_or_else(|| not_found(id))?;
+    let tx = services.begin().await?;
+    let row = store::directory_users::lock(&tx, scope, directory, known).await?;
+    let row = row.ok_or_else(|| not_found(id))?;
+    check_version(&row, if_match)?;
+    let mut change = Change { services, ctx, tx: &tx, scope, events: Vec::new() };
+    if let Some(user) = row.user_id {
+        change.end(user).await?;
+    }
+    store::directory_users::delete(&tx, scope, directory, known).await?;
+    let data = json!({ "user_name": row.user_name, "external_id": row.external_id, "user": row.user_id });
+    change.event(EventKind::DirectoryUserDeleted, row.id, data);
+    change.flush().await?;
+    tx.commit().await?;
+    Ok(())
+}
