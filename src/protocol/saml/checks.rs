@@ -213,11 +213,11 @@ fn bearer(
 ) -> Result<OffsetDateTime, SamlRefusal> {
     let data = one(doc, id, ns::SAML, "SubjectConfirmationData", "the SubjectConfirmationData")?;
     let data = doc.element(data);
-    let recipient = data.attribute("Recipient").unwrap_or_default();
-    if recipient != expected.acs_url {
+    let recipient = data.attribute("Recipient");
+    if recipient != Some(&*expected.acs_url) {
         return Err(SamlRefusal::WrongRecipient {
             expected: expected.acs_url.clone(),
-            found: shown(recipient),
+            found: shown(recipient.unwrap_or_default()),
         });
     }
     in_response_to(data.attribute("InResponseTo"), "SubjectConfirmationData", expected)?;
