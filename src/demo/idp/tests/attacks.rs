@@ -205,6 +205,8 @@ fn other_transforms_are_refused() {
         enveloped.clone(),
         exclusive.clone(),
         format!("{exclusive}{enveloped}"),
+        format!("{exclusive}{exclusive}"),
+        format!("{}{exclusive}", transform("http://www.w3.org/2002/06/xmldsig-filter2")),
         format!("{enveloped}{exclusive}{exclusive}"),
         format!("{enveloped}{}", exclusive.repeat(1000)),
         format!("{enveloped}{xslt}"),
