@@ -113,7 +113,7 @@ pub async fn sealer(
     random: &dyn Random,
 ) -> Result<Sealer, AppError> {
     let scope = InstallationScope::established();
-    let row = installation::find(db, scope).await.map_err(unusable(config))?;
+    let row = sealed(config, db).await?;
     let (key, given) = key(config, row.is_some(), random)?;
     let sealer = Sealer::new(key.expose());
     let (purpose, plain) = KEY_CHECK;
@@ -135,6 +135,14 @@ pub async fn sealer(
         Ok(opened) if *opened == plain => Ok(sealer),
         _ => Err(AppError::WrongKey { given }),
     }
+}
+
+/// The row of the key that this database was sealed under; `None` if it was never used.
+///
+/// # Errors
+/// [`AppError::Database`].
+pub async fn sealed(config: &Config, db: &Db) -> Result<Option<Installation>, AppError> {
+    installation::find(db, InstallationScope::established()).await.map_err(unusable(config))
 }
 
 /// The installation key and where it comes from.

@@ -61,3 +61,10 @@ pub enum AppError {
     #[error("{0}")]
     Fault(String),
 }
+
+impl AppError {
+    /// Whether the database could not be reached, so that the same may go well later.
+    pub fn is_database_away(&self) -> bool {
+        matches!(self, Self::Database { source: StoreError::Unavailable(_), .. })
+    }
+}

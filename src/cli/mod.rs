@@ -5,9 +5,14 @@
 
 pub mod args;
 pub mod config;
+pub mod doctor;
 pub mod error;
 pub mod health;
+pub mod migrate;
+pub mod openapi;
+pub mod operator_key;
 pub mod out;
+pub mod serve;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -33,6 +38,18 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the server; without any configuration on SQLite under ./data
+    Serve(args::ServeArgs),
+    /// Bring the database's schema to this version, show where it stands, or undo its last steps
+    #[command(subcommand)]
+    Migrate(args::MigrateCommand),
+    /// Check everything the server needs, and say what to do about each finding
+    Doctor,
+    /// Make, list and revoke the keys that reach every organization
+    #[command(subcommand)]
+    OperatorKey(args::OperatorKeyCommand),
+    /// Print the OpenAPI document of the REST API
+    Openapi,
     /// Check the configuration, or show every value with the place it came from
     #[command(subcommand)]
     Config(args::ConfigCommand),
@@ -62,6 +79,23 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run(cli: &Cli) -> Result<(), CliError> {
     let file = cli.config.as_deref();
     match &cli.command {
+        Command::Serve(_) => {
+            let config = load(file)?;
+            block_on(serve::run(&config))
+        }
+        Command::Migrate(command) => {
+            let config = load(file)?;
+            block_on(migrate::run(command, &config))
+        }
+        Command::Doctor => {
+            let config = load(file)?;
+            block_on(doctor::run(&config))
+        }
+        Command::OperatorKey(command) => {
+            let config = load(file)?;
+            block_on(operator_key::run(command, &config))
+        }
+        Command::Openapi => openapi::run(&load(file)?),
         Command::Config(command) => config::run(command, file),
         Command::Health => health::run(&load(file)?),
     }

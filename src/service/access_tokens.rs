@@ -72,6 +72,18 @@ pub async fn load_keys(services: &Services) -> Result<Arc<Vec<SigningKey>>, Erro
         tx.commit().await?;
         rows = store::signing_keys::list(&services.db, scope).await?;
     }
+    let keys = Arc::new(opened(services, rows)?);
+    services.signing_keys.0.store(Arc::clone(&keys));
+    Ok(keys)
+}
+
+/// Opens the keys that are there, making none: for the doctor.
+pub async fn open_keys(services: &Services) -> Result<Vec<SigningKey>, Error> {
+    let rows = store::signing_keys::list(&services.db, InstallationScope::established()).await?;
+    opened(services, rows)
+}
+
+fn opened(services: &Services, rows: Vec<store::signing_keys::SigningKey>) -> Result<Vec<SigningKey>, Error> {
     let mut keys = Vec::with_capacity(rows.len());
     for row in rows {
         let private = services
@@ -80,8 +92,6 @@ pub async fn load_keys(services: &Services) -> Result<Arc<Vec<SigningKey>>, Erro
             .map_err(|e| internal("a signing key was sealed under another installation key", e))?;
         keys.push(SigningKey::from_pkcs8(&private).map_err(|e| internal("a signing key cannot be read", e))?);
     }
-    let keys = Arc::new(keys);
-    services.signing_keys.0.store(Arc::clone(&keys));
     Ok(keys)
 }
 

@@ -30,7 +30,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectOptions, ConnectionTrait, Database, DatabaseConnection,
     DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel, Order, QueryFilter, QueryOrder,
-    QuerySelect, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    QuerySelect, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use std::time::Duration;
 
@@ -150,6 +150,17 @@ impl Db {
     /// Asks the database for a sign of life.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.read.ping().await.map_err(Into::into)
+    }
+
+    /// What the database's own clock shows; `None` on SQLite, whose clock is the machine's.
+    pub async fn clock(&self) -> Result<Option<crate::model::time::Timestamp>, StoreError> {
+        if self.is_sqlite() {
+            return Ok(None);
+        }
+        let sql = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT AS micros";
+        let row = self.read.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+        let micros = row.map(|row| row.try_get::<i64>("", "micros")).transpose()?;
+        Ok(micros.map(crate::model::time::Timestamp::from_micros))
     }
 
     /// "sqlite" or "postgres", for people.

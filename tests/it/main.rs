@@ -5,11 +5,17 @@ mod api;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod dns;
 #[cfg(test)]
 mod dockerfile;
 #[cfg(test)]
+mod migrations;
+#[cfg(test)]
 mod peers;
+#[cfg(test)]
+mod running;
 #[cfg(test)]
 mod serve;
 #[cfg(test)]

@@ -31,7 +31,7 @@ use super::scratch::Scratch;
 
 /// What every test's clock shows at first: 2026-11-18T13:46:40Z.
 pub const START: Timestamp = Timestamp::from_micros(1_795_009_600_000_000);
-/// The installation key of every test on PostgreSQL, and of those on SQLite that ask for one.
+/// The installation key of every test.
 pub const INSTALLATION_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
 /// A running Postern; ends with this handle.
@@ -116,10 +116,7 @@ impl Builder {
             Some(database) => database,
             None => Database::migrated(Backend::Sqlite).await,
         };
-        let key = match database.backend() {
-            Backend::Sqlite => String::new(),
-            Backend::Postgres => format!("installation_key = {INSTALLATION_KEY:?}"),
-        };
+        let key = format!("installation_key = {INSTALLATION_KEY:?}");
         // A section may stand once only, so what the test says about one joins what stands here.
         let mut sections = BTreeMap::from([
             ("database", format!("url = {:?}\nmax_connections = 8", database.url())),

@@ -46,6 +46,11 @@ impl Database {
         }
     }
 
+    /// One that somebody else made and takes away.
+    pub fn at(backend: Backend, url: String) -> Self {
+        Self { url, backend, _postgres: None, folder: None }
+    }
+
     /// Where it is reached, as `database.url` of the configuration wants it.
     pub fn url(&self) -> &str {
         &self.url

@@ -94,6 +94,28 @@ impl Cluster {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
+    /// Stops the server as a crash would, with all its connections.
+    pub fn stop(&self) {
+        self.control(&["-m", "immediate", "stop"]);
+    }
+
+    /// Starts it again after [`Cluster::stop`], on the same port.
+    pub fn start_again(&self) {
+        let log = self.folder.join("server.log");
+        self.control(&["-l", log.to_str().expect("a path in UTF-8"), "-t", "60", "start"]);
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        let mut command = Command::new("setsid");
+        if is_root() {
+            command.args(["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]);
+        }
+        command.arg(bin_dir().join("pg_ctl")).args(["-s", "-w", "-D"]).arg(self.folder.join("data"));
+        let done =
+            command.args(arguments).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).status();
+        assert!(done.expect("setsid and pg_ctl").success(), "pg_ctl {arguments:?}");
+    }
+
     /// The folder of the cluster, which holds its socket and its log too.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -167,11 +189,15 @@ fn bin_dir() -> PathBuf {
     .clone()
 }
 
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0)
+}
+
 fn watchdog(bin: &Path, port: u16, settings: &str) -> Child {
     // A session of its own, so that Ctrl-C in the terminal ends the tests and not the cleaning up.
     let mut command = Command::new("setsid");
     // PostgreSQL refuses to run as root.
-    if std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0) {
+    if is_root() {
         command.args(["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--reset-env"]);
         command.args(["env", &format!("POSTGRES_SETTINGS={settings}")]);
     }
