@@ -47,6 +47,8 @@ crate::step!(
             connection_id {uuid} NOT NULL,
             request_hash {bytes} NOT NULL CONSTRAINT sign_in_attempts_request_hash_key UNIQUE,
             browser_hash {bytes} NOT NULL,
+            session_id {uuid},
+            own_page BOOLEAN NOT NULL,
             return_to TEXT,
             created_at BIGINT NOT NULL,
             expires_at BIGINT NOT NULL,

@@ -11,8 +11,10 @@ pub mod health;
 pub mod limits;
 pub mod methods;
 pub mod middleware;
+pub mod pages;
 pub mod payload;
 pub mod same_origin;
+pub mod saml;
 pub mod scim;
 pub mod server;
 pub mod state;
@@ -80,7 +82,8 @@ pub fn routes(doors: &Doors) -> impl poem::Endpoint<Output = Response> + 'static
         .with(doors.metrics.surface("well_known"));
 
     let services = Arc::clone(&state.services);
-    Route::new()
+    pages::add_to(Route::new(), doors)
+        .nest("/saml", saml::routes(doors))
         .nest("/.well-known", well_known)
         .nest("/api/v1", api)
         .nest("/scim/v2", scim::door(doors))

@@ -120,6 +120,11 @@ impl Token {
 pub struct TokenHash(Vec<u8>);
 
 impl TokenHash {
+    /// The hash by which a sign-in attempt is found again: of the request's id, which has 160 random bits.
+    pub fn of_request_id(id: &str) -> Self {
+        Self(sha256(id.as_bytes()).to_vec())
+    }
+
     /// In URL-safe base 64, for places that want text (an access token's reference to its session).
     pub fn to_text(&self) -> String {
         URL_SAFE_NO_PAD.encode(&self.0)

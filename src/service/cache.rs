@@ -7,6 +7,7 @@
 use crate::model::id::{ApiKeyId, ConnectionId, DirectoryId, OrganizationId, ScimTokenId};
 use crate::model::scope::ScopeSet;
 use crate::model::secret::TokenHash;
+use crate::protocol::saml::Certificate;
 use crate::store::organizations::Organization;
 use std::hash::Hash;
 use std::sync::Mutex;
@@ -110,6 +111,8 @@ pub struct Caches {
     pub scim_tokens: Cached<TokenHash, KnownScimToken>,
     /// E-mail domains to active connections.
     pub ways_in: Cached<String, KnownWayIn>,
+    /// The certificates of a version of a connection, read. The version in the key stands for the invalidation.
+    pub certificates: Cached<(ConnectionId, i64), std::sync::Arc<[Certificate]>>,
 }
 
 #[cfg(test)]

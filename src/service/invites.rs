@@ -211,7 +211,11 @@ fn invalid() -> Error {
 
 /// What stands behind an invite now: `None` if whoever invited could not invite any more, else whether it is an owner
 /// or the operator.
-async fn owner_behind(tx: &Tx, scope: TenantScope, invite: &Invite) -> Result<Option<bool>, Error> {
+pub(super) async fn owner_behind(
+    tx: &Tx,
+    scope: TenantScope,
+    invite: &Invite,
+) -> Result<Option<bool>, Error> {
     if let Some(user) = invite.invited_by_user_id {
         // Unlocked on purpose: whoever ends the inviter's access takes the invite back by an update of its row.
         let inviter = store::members::find(tx, scope, user).await?;

@@ -25,6 +25,8 @@ pub mod organizations;
 pub mod permissions;
 pub mod provisioning;
 pub mod seal;
+pub mod sessions;
+pub mod sign_in;
 pub mod upkeep;
 
 pub use error::{Error, FieldError};

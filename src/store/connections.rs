@@ -2,13 +2,16 @@
 
 pub use super::entities::saml_connections::Model as Connection;
 
+use super::domains::Domain;
+use super::entities::domains;
 use super::entities::saml_connections::{Column, Entity};
 use super::error::StoreError;
 use super::{Conn, after, fetch_page};
 use crate::model::id::ConnectionId;
 use crate::model::page::{Cursor, Page, PageRequest};
+use crate::model::state::DomainStatus;
 use crate::model::tenant::TenantScope;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QuerySelect};
 
 fn of(scope: TenantScope) -> Condition {
     Condition::all().add(Column::OrganizationId.eq(scope.organization()))
@@ -35,6 +38,29 @@ pub async fn lock(
 /// A connection by the id in its ACS or metadata URL: the id is what names the tenant here.
 pub async fn find_by_url_id(conn: &impl Conn, id: ConnectionId) -> Result<Option<Connection>, StoreError> {
     Ok(Entity::find_by_id(id).one(conn.inner()).await?)
+}
+
+/// The connection together with its verified domain of this name, if it serves one: both in shared lock until the
+/// transaction ends, the connection first, so that neither can be given up or changed under a sign-in.
+pub async fn share_serving(
+    conn: &impl Conn,
+    scope: TenantScope,
+    id: ConnectionId,
+    domain: &str,
+) -> Result<Option<(Connection, Domain)>, StoreError> {
+    let serves =
+        Entity::belongs_to(domains::Entity).from(Column::Id).to(domains::Column::ConnectionId).into();
+    let found = Entity::find_by_id(id)
+        .filter(of(scope))
+        .join(JoinType::InnerJoin, serves)
+        .select_also(domains::Entity)
+        .filter(domains::Column::OrganizationId.eq(scope.organization()))
+        .filter(domains::Column::Name.eq(domain))
+        .filter(domains::Column::Status.eq(DomainStatus::Verified))
+        .lock_shared()
+        .one(conn.inner())
+        .await?;
+    Ok(found.and_then(|(connection, domain)| Some((connection, domain?))))
 }
 
 /// Inserts a new connection.

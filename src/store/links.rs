@@ -65,6 +65,32 @@ pub async fn touch(
     Ok(())
 }
 
+/// Gives a link that stood on an address another key.
+pub async fn rekey(
+    conn: &impl Conn,
+    scope: TenantScope,
+    id: LinkId,
+    subject: &str,
+    immutable: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::Subject, subject.to_owned().into())
+        .col_expr(Column::Immutable, immutable.into())
+        .col_expr(Column::LastUsedAt, now.into())
+        .filter(of(scope))
+        .filter(Column::Id.eq(id))
+        .exec(conn.inner())
+        .await?;
+    Ok(())
+}
+
+/// Deletes one link.
+pub async fn delete(conn: &impl Conn, scope: TenantScope, id: LinkId) -> Result<bool, StoreError> {
+    let done = Entity::delete_many().filter(of(scope)).filter(Column::Id.eq(id)).exec(conn.inner()).await?;
+    Ok(done.rows_affected == 1)
+}
+
 /// Deletes all links of a user in the organization; tells how many there were.
 pub async fn delete_of_user(conn: &impl Conn, scope: TenantScope, user: UserId) -> Result<u64, StoreError> {
     let done =

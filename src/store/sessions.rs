@@ -39,6 +39,16 @@ pub async fn find(
         .await?)
 }
 
+/// A live session by the id that a sign-in attempt kept of it: it is the cookie of that browser that names the tenant.
+pub async fn find_of_browser(
+    conn: &impl Conn,
+    _scope: InstallationScope,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<Option<Session>, StoreError> {
+    Ok(Entity::find_by_id(id).filter(live(now)).one(conn.inner()).await?)
+}
+
 /// Inserts a new session.
 pub async fn insert(conn: &impl Conn, row: Session) -> Result<(), StoreError> {
     super::insert::<Entity>(conn, row).await

@@ -12,6 +12,9 @@ use crate::model::time::Timestamp;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 use sign_in_attempts::{Column, Entity};
 
+/// The outcome of an attempt that ended in a session.
+pub const SUCCEEDED: &str = "succeeded";
+
 fn of(scope: TenantScope) -> Condition {
     Condition::all().add(Column::OrganizationId.eq(scope.organization()))
 }
@@ -36,7 +39,7 @@ pub async fn find_by_request(
         .await?)
 }
 
-/// Consumes an attempt; `false` if it was consumed before or has expired.
+/// Consumes an attempt that succeeds; `false` if it was consumed before or has expired.
 pub async fn consume(
     conn: &impl Conn,
     scope: TenantScope,
@@ -45,6 +48,7 @@ pub async fn consume(
 ) -> Result<bool, StoreError> {
     let done = Entity::update_many()
         .col_expr(Column::ConsumedAt, now.into())
+        .col_expr(Column::Outcome, SUCCEEDED.to_owned().into())
         .filter(of(scope))
         .filter(Column::Id.eq(id))
         .filter(Column::ConsumedAt.is_null())
@@ -54,22 +58,26 @@ pub async fn consume(
     Ok(done.rows_affected == 1)
 }
 
-/// Notes how an attempt ended: "succeeded" or the code of the refusal, with a sentence for the admin.
-pub async fn set_outcome(
+/// Consumes an attempt that is refused, with the code of the refusal and a sentence for the admin; an attempt that
+/// was consumed before keeps its outcome, and `false` is given.
+pub async fn refuse(
     conn: &impl Conn,
     scope: TenantScope,
     id: SignInAttemptId,
-    outcome: &str,
-    detail: Option<&str>,
-) -> Result<(), StoreError> {
-    Entity::update_many()
-        .col_expr(Column::Outcome, outcome.to_owned().into())
-        .col_expr(Column::Detail, detail.map(str::to_owned).into())
+    code: &str,
+    detail: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let done = Entity::update_many()
+        .col_expr(Column::ConsumedAt, now.into())
+        .col_expr(Column::Outcome, code.to_owned().into())
+        .col_expr(Column::Detail, detail.to_owned().into())
         .filter(of(scope))
         .filter(Column::Id.eq(id))
+        .filter(Column::ConsumedAt.is_null())
         .exec(conn.inner())
         .await?;
-    Ok(())
+    Ok(done.rows_affected == 1)
 }
 
 /// Remembers an assertion as used. [`StoreError::Conflict`] with `UsedAssertion` if it was used before (in PostgreSQL

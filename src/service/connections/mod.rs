@@ -425,3 +425,13 @@ pub async fn delete(
     services.caches.ways_in.clear();
     Ok(())
 }
+
+/// Our metadata for a connection, to hand to the IdP; for drafts too. The id in the address is what names it.
+///
+/// # Errors
+/// [`Error::NotFound`] if there is none.
+pub async fn sp_metadata(services: &Services, id: ConnectionId) -> Result<String, Error> {
+    store::connections::find_by_url_id(&services.db, id).await?.ok_or_else(missing)?;
+    let urls = sp_urls(&services.settings, id);
+    Ok(crate::protocol::saml::sp_metadata(&urls.entity_id, &urls.acs_url))
+}

@@ -1,6 +1,6 @@
 //! Table `sign_in_attempts`. A sign-in that was sent to an IdP; only hashes of the request's id and of the browser's cookie are kept.
 
-use crate::model::id::{ConnectionId, OrganizationId, SignInAttemptId};
+use crate::model::id::{ConnectionId, OrganizationId, SessionId, SignInAttemptId};
 use crate::model::secret::TokenHash;
 use crate::model::time::Timestamp;
 use sea_orm::entity::prelude::*;
@@ -15,6 +15,10 @@ pub struct Model {
     pub connection_id: ConnectionId,
     pub request_hash: TokenHash,
     pub browser_hash: TokenHash,
+    /// Who was signed in in this browser when the attempt began.
+    pub session_id: Option<SessionId>,
+    /// Whether the attempt began at a form of ours, not at a link from anywhere.
+    pub own_page: bool,
     pub return_to: Option<String>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,

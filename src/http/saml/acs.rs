@@ -1,0 +1,52 @@
+//! The assertion consumer service: takes the IdP's form from the browser, and answers with a session or with a page
+//! that says why not. Everything posted is a stranger's until it is verified.
+
+use super::connection;
+use crate::http::pages::{cookies, form, limit, problem, refused, see_other};
+use crate::http::payload::Problem;
+use crate::http::state::State;
+use crate::service::sign_in::{self, Outcome, Posted};
+use poem::http::StatusCode;
+use poem::{Body, Request, Response, Result};
+
+/// Where people are shown who they are, if they wanted nothing else.
+const HOME: &str = "/signed-in";
+
+/// Exactly one `SAMLResponse`.
+fn the_response(fields: Vec<(String, String)>) -> Result<String, Problem> {
+    let mut found = fields.into_iter().filter(|(name, _)| name == "SAMLResponse").map(|(_, value)| value);
+    match (found.next(), found.next()) {
+        (Some(value), None) => Ok(value),
+        (one, _) => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "saml_response_count",
+            "Not a sign-in",
+            if one.is_none() {
+                "The form has no field SAMLResponse. Identity providers post one here; open the sign-in page to begin."
+            } else {
+                "The form has several fields SAMLResponse, and exactly one was expected."
+            },
+        )),
+    }
+}
+
+/// Completes a sign-in.
+#[poem::handler]
+pub async fn consume(request: &Request, body: Body) -> Result<Response> {
+    let state = State::of(request)?;
+    limit(state, request)?;
+    let connection = connection(request)?;
+    let response = the_response(form(request, body).await?)?;
+    let ctx = state.anonymous(request);
+    let browser = cookies::read(request, cookies::browser_cookie(state));
+    let session = cookies::session(state, request);
+    let posted = Posted { connection, response, browser: browser.as_deref(), session: session.as_deref() };
+    match sign_in::complete(&state.services, &ctx, posted).await.map_err(|error| problem(&error))? {
+        Outcome::SignedIn { token, return_to } => {
+            let mut answer = see_other(return_to.as_deref().unwrap_or(HOME))?;
+            cookies::set_session(state, &mut answer, &token);
+            Ok(answer)
+        }
+        Outcome::Refused(refusal) => Ok(refused(&refusal)),
+    }
+}

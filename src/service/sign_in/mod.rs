@@ -1,0 +1,362 @@
+//! Signing in through a SAML connection: from an address to the IdP ([`begin`]), and from what the IdP posts back to
+//! a session ([`complete`]).
+//!
+//! What is posted is verified before any transaction; then one transaction uses up the attempt and the assertion,
+//! finds or makes the person ([`person`]) and makes the session. A refusal undoes all of that and is written down in
+//! a transaction of its own, under a reference that the page shows.
+
+mod person;
+pub mod refusal;
+mod return_to;
+mod verify;
+
+pub use refusal::{Reason, Refusal};
+pub use return_to::{ReturnTo, ReturnToError};
+
+use super::sessions::{self, Opening};
+use super::{Ctx, Error, Services, connections, discovery};
+use crate::model::actor::Actor;
+use crate::model::email::EmailAddress;
+use crate::model::event::EventKind;
+use crate::model::id::{ConnectionId, SignInAttemptId};
+use crate::model::secret::{Token, TokenHash, TokenKind};
+use crate::model::state::{ConnectionStatus, SignInMethod};
+use crate::model::tenant::TenantScope;
+use crate::model::time::Timestamp;
+use crate::protocol::saml::{AuthnRequest, Console, SamlRefusal, request_id};
+use crate::store::connections::Connection;
+use crate::store::error::{StoreError, UniqueKey};
+use crate::store::sign_in_attempts::SignInAttempt;
+use crate::store::{self, Tx};
+use serde_json::json;
+use verify::Verified;
+
+/// How often a transaction is begun again after two sign-ins met.
+const TRIES: u32 = 4;
+/// Texts of the IdP that are kept with a session are cut here.
+const LONGEST_KEPT: usize = 1024;
+
+/// What begins a sign-in.
+#[derive(Debug)]
+pub struct Start<'a> {
+    pub address: &'a EmailAddress,
+    /// Where to go afterwards.
+    pub return_to: Option<ReturnTo>,
+    /// The browser's binding cookie, if it has one already: several attempts share it.
+    pub browser: Option<&'a str>,
+    /// The browser's session cookie.
+    pub session: Option<&'a str>,
+    /// Whether the request provably came from a form of ours.
+    pub own_page: bool,
+}
+
+/// A sign-in that has begun.
+#[derive(Debug)]
+pub struct Begun {
+    /// Where to send the browser.
+    pub redirect: String,
+    /// What the browser's binding cookie must hold.
+    pub browser: Token,
+}
+
+/// Begins a sign-in: writes the attempt down and gives the IdP's address with the request in it. `None` if nobody
+/// signs in through SAML at the address's domain; nothing here depends on more of the address (rule 17).
+///
+/// # Errors
+/// Those of the database; [`Error::Internal`] if the connection's sign-on address is unusable, which activation
+/// prevents.
+pub async fn begin(services: &Services, ctx: &Ctx, start: Start<'_>) -> Result<Option<Begun>, Error> {
+    let Some(way) = discovery::way_in(services, start.address.domain()).await? else { return Ok(None) };
+    let scope = TenantScope::established(way.organization);
+    let connection = store::connections::find(&services.db, scope, way.connection).await?;
+    let Some(connection) = connection.filter(|found| found.status == ConnectionStatus::Active) else {
+        return Ok(None);
+    };
+    let browser = start
+        .browser
+        .and_then(|text| Token::parse(TokenKind::Browser, text))
+        .unwrap_or_else(|| Token::generate(TokenKind::Browser, &*services.random));
+    let session = sessions::of_cookie(services, start.session, ctx.now).await?;
+    let mut bits = [0_u8; 20];
+    services.random.fill(&mut bits);
+    let request = request_id(bits);
+    let attempt = SignInAttempt {
+        id: SignInAttemptId::new(ctx.now, &*services.random),
+        organization_id: way.organization,
+        connection_id: connection.id,
+        request_hash: TokenHash::of_request_id(&request),
+        browser_hash: browser.hash(),
+        session_id: session.map(|session| session.id),
+        own_page: start.own_page,
+        return_to: start.return_to.map(ReturnTo::into_string),
+        created_at: ctx.now,
+        expires_at: ctx.now.plus(services.settings.attempt_lifetime),
+        consumed_at: None,
+        outcome: None,
+        detail: None,
+    };
+    let urls = connections::sp_urls(&services.settings, connection.id);
+    let redirect = AuthnRequest {
+        id: &request,
+        issue_instant: ctx.now.to_datetime(),
+        sp_entity_id: &urls.entity_id,
+        acs_url: &urls.acs_url,
+        sso_url: &connection.sso_url,
+        force_authn: false,
+    }
+    // The state is a key of ours that nothing is read from: what the browser may do follows from its cookie.
+    .redirect_url(Some(&attempt.id.uuid().simple().to_string()))
+    .map_err(|error| Error::Internal(format!("{} cannot be used: {error}", connection.id)))?;
+    let tx = services.begin().await?;
+    store::sign_in_attempts::insert(&tx, attempt).await?;
+    tx.commit().await?;
+    Ok(Some(Begun { redirect: redirect.into(), browser }))
+}
+
+/// What arrived at an assertion consumer service.
+#[derive(Debug)]
+pub struct Posted<'a> {
+    /// The connection that the address names.
+    pub connection: ConnectionId,
+    /// The value of the form field `SAMLResponse`.
+    pub response: String,
+    /// The browser's binding cookie.
+    pub browser: Option<&'a str>,
+    /// The browser's session cookie, where it came along.
+    pub session: Option<&'a str>,
+}
+
+/// How a sign-in ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// In a session.
+    SignedIn {
+        /// The session's secret.
+        token: Token,
+        /// Where to go now.
+        return_to: Option<String>,
+    },
+    /// In a refusal, written down already.
+    Refused(Refusal),
+}
+
+/// What stops a sign-in.
+enum Stop {
+    Refused(Reason),
+    Store(StoreError),
+    Failed(Error),
+}
+
+impl From<Reason> for Stop {
+    fn from(reason: Reason) -> Self {
+        Self::Refused(reason)
+    }
+}
+
+impl From<SamlRefusal> for Stop {
+    fn from(refusal: SamlRefusal) -> Self {
+        Self::Refused(Reason::Saml(refusal))
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// What is known of a sign-in so far, for the record of a refusal.
+#[derive(Default)]
+struct Trace {
+    attempt: Option<SignInAttempt>,
+    /// Whether the attempt was begun by this very browser: only then a refusal uses it up.
+    own: bool,
+    /// Who it would have been, by a verified assertion.
+    address: Option<EmailAddress>,
+    /// Whether the IdP has truly spoken.
+    verified: bool,
+}
+
+/// Completes a sign-in.
+///
+/// # Errors
+/// [`Error::NotFound`] if no connection has this id; [`Error::Unavailable`] if the database is away or too many
+/// responses wait to be verified. Everything else is an [`Outcome::Refused`].
+pub async fn complete(services: &Services, ctx: &Ctx, posted: Posted<'_>) -> Result<Outcome, Error> {
+    let connection = store::connections::find_by_url_id(&services.db, posted.connection).await?;
+    let Some(connection) = connection else { return Err(Error::not_found("SAML connection")) };
+    let mut trace = Trace::default();
+    match enter(services, ctx, &connection, posted, &mut trace).await {
+        Ok(outcome) => Ok(outcome),
+        Err(Stop::Refused(reason)) => {
+            Ok(Outcome::Refused(write_down(services, ctx, &connection, &trace, reason).await?))
+        }
+        Err(Stop::Store(error)) => Err(error.into()),
+        Err(Stop::Failed(error)) => Err(error),
+    }
+}
+
+async fn enter(
+    services: &Services,
+    ctx: &Ctx,
+    connection: &Connection,
+    posted: Posted<'_>,
+    trace: &mut Trace,
+) -> Result<Outcome, Stop> {
+    // The connection named by the address is what names the tenant here.
+    let scope = TenantScope::established(connection.organization_id);
+    if connection.status != ConnectionStatus::Active {
+        return Err(Reason::ConnectionInactive.into());
+    }
+    let (claims, response) = verify::peek(posted.response).await?;
+    let request = claims.in_response_to.ok_or(SamlRefusal::Unsolicited { element: "response" })?;
+    let hash = TokenHash::of_request_id(&request);
+    let attempt = store::sign_in_attempts::find_by_request(&services.db, scope, connection.id, &hash).await?;
+    let attempt = trace.attempt.insert(attempt.ok_or(Reason::UnknownRequest)?).clone();
+    let browser = posted.browser.and_then(|text| Token::parse(TokenKind::Browser, text));
+    if browser.as_ref().is_none_or(|browser| browser.hash() != attempt.browser_hash) {
+        return Err(Reason::OtherBrowser { cookie: browser.is_some() }.into());
+    }
+    trace.own = true;
+    if attempt.consumed_at.is_some() {
+        return Err(Reason::AttemptUsed.into());
+    }
+    if attempt.expires_at <= ctx.now {
+        return Err(Reason::AttemptExpired { at: attempt.expires_at }.into());
+    }
+    let verified = verify::verify(services, connection, request, response, ctx.now).await?;
+    trace.verified = true;
+    trace.address = Some(verified.address.clone());
+    let present = sessions::of_cookie(services, posted.session, ctx.now).await?.map(|session| session.id);
+    let idp = Actor::Idp { connection: connection.id, organization: connection.organization_id };
+    let entry = Entry { services, ctx: ctx.acting(idp), scope, connection, attempt, verified };
+    let mut tries = 1;
+    let token = loop {
+        match entry.admit(present).await {
+            Ok(token) => break token,
+            // Another sign-in of the same person came first: what it made is found at the next try.
+            Err(Stop::Store(StoreError::Conflict(_) | StoreError::Stale)) if tries < TRIES => tries += 1,
+            Err(stop) => return Err(stop),
+        }
+    };
+    Ok(Outcome::SignedIn { token, return_to: entry.attempt.return_to })
+}
+
+/// A verified assertion on its way to a session.
+struct Entry<'a> {
+    services: &'a Services,
+    ctx: Ctx,
+    scope: TenantScope,
+    connection: &'a Connection,
+    attempt: SignInAttempt,
+    verified: Verified,
+}
+
+impl Entry<'_> {
+    fn now(&self) -> Timestamp {
+        self.ctx.now
+    }
+
+    /// The one transaction.
+    async fn admit(&self, present: Option<crate::model::id::SessionId>) -> Result<Token, Stop> {
+        let (services, ctx, now) = (self.services, &self.ctx, self.now());
+        let tx = services.db.begin().await?;
+        if !store::sign_in_attempts::consume(&tx, self.scope, self.attempt.id, now).await? {
+            return Err(Reason::AttemptUsed.into());
+        }
+        self.use_up_assertion(&tx).await?;
+        let organization = store::organizations::find(&tx, self.scope).await?;
+        let organization = organization.ok_or_else(|| Error::not_found("organization"))?;
+        let person = self.person(&tx, &organization).await?;
+        for earlier in self
+            .attempt
+            .session_id
+            .into_iter()
+            .chain(present.filter(|id| self.attempt.session_id.is_none_or(|begun| begun != *id)))
+        {
+            sessions::end_earlier(services, &tx, ctx, earlier).await?;
+        }
+        let assertion = &self.verified.assertion;
+        let kept = |text: &str| text.chars().take(LONGEST_KEPT).collect::<String>();
+        let opening = Opening {
+            method: SignInMethod::Saml,
+            connection: Some(self.connection.id),
+            name_id: Some(kept(&assertion.name_id().value)),
+            session_index: assertion.session_index().map(kept),
+            authn_context: assertion.authn_context_class_ref().map(kept),
+            authn_at: assertion.authn_instant().into(),
+            not_after: assertion.session_not_on_or_after().map(Timestamp::from),
+        };
+        let (token, session) =
+            sessions::open(services, &tx, &organization, person.member.user_id, opening, now).await?;
+        let data = json!({
+            "connection": self.connection.id,
+            "session": session.id,
+            "attempt": self.attempt.id,
+            "address": self.verified.address,
+            "method": session.method,
+            "authn_context": session.authn_context,
+            "expires_at": session.expires_at,
+            "created": person.created,
+            "linked": person.linked,
+            "note": person.note,
+        });
+        let user = person.member.user_id;
+        services.record(&tx, ctx, organization.id, EventKind::SignInSucceeded, user, data).await?;
+        tx.commit().await?;
+        Ok(token)
+    }
+
+    async fn use_up_assertion(&self, tx: &Tx) -> Result<(), Stop> {
+        let assertion = &self.verified.assertion;
+        let until = assertion.replay_until().into();
+        match store::sign_in_attempts::use_assertion(tx, self.connection.id, assertion.assertion_id(), until)
+            .await
+        {
+            Err(StoreError::Conflict(UniqueKey::UsedAssertion)) => Err(Reason::AssertionUsed.into()),
+            other => Ok(other?),
+        }
+    }
+}
+
+/// Writes a refusal down, in a transaction of its own: the sign-in's is undone.
+async fn write_down(
+    services: &Services,
+    ctx: &Ctx,
+    connection: &Connection,
+    trace: &Trace,
+    reason: Reason,
+) -> Result<Refusal, Error> {
+    let organization = connection.organization_id;
+    let scope = TenantScope::established(organization);
+    let refusal = Refusal::new(&reason, Console::from_type(connection.kind.as_str()), &*services.random);
+    let actor = if trace.verified {
+        Actor::Idp { connection: connection.id, organization }
+    } else {
+        Actor::Anonymous
+    };
+    let data = json!({
+        "code": refusal.code,
+        "reference": refusal.reference,
+        "detail": refusal.detail,
+        "next_step": refusal.next_step,
+        "connection": connection.id,
+        "attempt": trace.attempt.as_ref().map(|attempt| attempt.id),
+        "address": trace.address,
+    });
+    let subject = trace.attempt.as_ref().map_or_else(|| connection.id.to_string(), |a| a.id.to_string());
+    let tx = services.begin().await?;
+    if let Some(attempt) = trace.attempt.as_ref().filter(|_| trace.own) {
+        let detail = format!("{}: {}", refusal.reference, refusal.detail);
+        store::sign_in_attempts::refuse(&tx, scope, attempt.id, refusal.code, &detail, ctx.now).await?;
+    }
+    services.record(&tx, &ctx.acting(actor), organization, EventKind::SignInRefused, subject, data).await?;
+    tx.commit().await?;
+    Ok(refusal)
+}

@@ -1,0 +1,332 @@
+//! From a verified assertion to a member (rules 6 to 8, 10a, 11): a link that is there, a first link by the address,
+//! or somebody new, by invite or just in time. All within the transaction of the sign-in, with the member's row
+//! locked when it comes back.
+
+use super::{Entry, Reason, Stop};
+use crate::model::email::EmailAddress;
+use crate::model::event::EventKind;
+use crate::model::id::{LinkId, UserId};
+use crate::model::state::{FirstLink, InviteStatus, MemberStatus, ProvisioningMode, Role, Source};
+use crate::model::tenant::InstallationScope;
+use crate::service::invites;
+use crate::store::domains::Domain;
+use crate::store::error::StoreError;
+use crate::store::links::Link;
+use crate::store::members::Member;
+use crate::store::organizations::Organization;
+use crate::store::users::User;
+use crate::store::{self, Tx};
+use serde_json::json;
+use std::time::Duration;
+
+/// How often the use of a link is written at most.
+const TOUCH_EVERY: Duration = Duration::from_mins(1);
+/// Names are cut here.
+const LONGEST_NAME: usize = 200;
+
+/// Who signs in.
+pub(super) struct Person {
+    /// Active, and locked.
+    pub member: Member,
+    /// Whether the member was made just now.
+    pub created: bool,
+    /// Whether the link was made just now.
+    pub linked: bool,
+    /// What else an administrator should know.
+    pub note: Option<&'static str>,
+}
+
+fn gone(status: MemberStatus) -> Reason {
+    Reason::Deprovisioned {
+        how: if status == MemberStatus::Removed {
+            "the person was removed from the organization; the tombstone keeps them from being made again"
+        } else {
+            "the member is deactivated"
+        },
+    }
+}
+
+impl Entry<'_> {
+    /// Finds or makes the member that the assertion is about.
+    pub(super) async fn person(&self, tx: &Tx, organization: &Organization) -> Result<Person, Stop> {
+        let domain = self.serves(tx, &self.verified.address).await?;
+        let (connection, subject) = (self.connection.id, self.verified.subject.as_str());
+        if let Some(link) = store::links::find_by_subject(tx, self.scope, connection, subject).await? {
+            let user = store::users::find(tx, link.user_id).await?;
+            let user = user.ok_or_else(|| StoreError::Other("a link without a user".to_owned()))?;
+            // A link by address stands only while the person has that address; then it may be anybody's.
+            if link.immutable || user.email.as_ref() == Some(&self.verified.address) {
+                return self.linked(tx, link, user).await;
+            }
+            store::links::delete(tx, self.scope, link.id).await?;
+        }
+        let user = store::users::find_by_email(tx, &self.verified.address).await?;
+        if let Some(user) = &user
+            && let Some(member) = store::members::lock(tx, self.scope, user.id).await?
+        {
+            return self.first_link(tx, organization, user, member).await;
+        }
+        self.newcomer(tx, organization, &domain, user).await
+    }
+
+    /// The domain of an address, if this connection may speak for it; both stay as they are until the end.
+    async fn serves(&self, tx: &Tx, address: &EmailAddress) -> Result<Domain, Stop> {
+        let found =
+            store::connections::share_serving(tx, self.scope, self.connection.id, address.domain()).await?;
+        let Some((connection, domain)) = found else {
+            let served = self.served(tx).await?;
+            return Err(Reason::ForeignDomain { domain: address.domain().to_owned(), served }.into());
+        };
+        // The certificates that verified the response must still be the connection's.
+        if connection.version != self.connection.version {
+            return Err(Reason::ConnectionChanged.into());
+        }
+        Ok(domain)
+    }
+
+    async fn served(&self, tx: &Tx) -> Result<Vec<String>, Stop> {
+        let domains = store::domains::list_of_connection(tx, self.scope, self.connection.id).await?;
+        let verified = |d: &Domain| d.status == crate::model::state::DomainStatus::Verified;
+        Ok(domains.into_iter().filter(verified).map(|d| d.name.to_string()).collect())
+    }
+
+    /// Somebody who signed in here before.
+    async fn linked(&self, tx: &Tx, link: Link, user: User) -> Result<Person, Stop> {
+        let member = store::members::lock(tx, self.scope, user.id).await?;
+        let member = member.ok_or(Reason::Deprovisioned { how: "the person is no member any more" })?;
+        self.may_enter(tx, &member).await?;
+        let now = self.now();
+        if now.since(link.last_used_at) >= TOUCH_EVERY {
+            store::links::touch(tx, self.scope, link.id, now).await?;
+        }
+        let mut person = Person { member, created: false, linked: false, note: None };
+        if user.email.as_ref() != Some(&self.verified.address) {
+            self.readdress(tx, &mut person, user).await?;
+        }
+        Ok(person)
+    }
+
+    /// The IdP has another address for somebody it is linked to: taken over where it may speak for both addresses and
+    /// nobody else has the new one.
+    async fn readdress(&self, tx: &Tx, person: &mut Person, user: User) -> Result<(), Stop> {
+        let (address, now) = (&self.verified.address, self.now());
+        if let Some(held) = &user.email {
+            match self.serves(tx, held).await {
+                Ok(_) => {}
+                Err(Stop::Refused(Reason::ForeignDomain { served, .. })) => {
+                    return Err(Reason::ForeignHolder { served }.into());
+                }
+                Err(stop) => return Err(stop),
+            }
+        }
+        if store::users::find_by_email(tx, address).await?.is_some() {
+            person.note =
+                Some("the asserted address belongs to somebody else, so the person keeps the old one");
+            return Ok(());
+        }
+        store::users::set_email(tx, user.id, address, now).await?;
+        if person.member.email == user.email {
+            person.member.email = Some(address.clone());
+            person.member.updated_at = now;
+            person.member = store::members::update(tx, self.scope, person.member.clone()).await?;
+        }
+        let data = json!({ "email": { "from": user.email, "to": address }, "by": self.connection.id });
+        self.record(tx, EventKind::MemberUpdated, user.id, data).await
+    }
+
+    /// A member who has this address but signs in with this subject for the first time.
+    async fn first_link(
+        &self,
+        tx: &Tx,
+        organization: &Organization,
+        user: &User,
+        member: Member,
+    ) -> Result<Person, Stop> {
+        self.may_enter(tx, &member).await?;
+        let (now, verified, connection) = (self.now(), &self.verified, self.connection.id);
+        if let Some(other) = store::links::find_by_user(tx, self.scope, connection, user.id).await? {
+            if other.subject == verified.subject {
+                // Linked by another sign-in since this one looked.
+                return Ok(Person { member, created: false, linked: false, note: None });
+            }
+            if other.immutable {
+                return Err(Reason::SubjectConflict {
+                    how: "the member with this address is linked to another subject at this connection",
+                }
+                .into());
+            }
+            // The other key was an address that was theirs: the same proof as this one, or a weaker one.
+            let (subject, immutable) = (&verified.subject, verified.immutable);
+            store::links::rekey(tx, self.scope, other.id, subject, immutable, now).await?;
+            let data = json!({ "connection": connection, "replaces": other.subject });
+            self.record(tx, EventKind::MemberLinked, user.id, data).await?;
+            return Ok(Person { member, created: false, linked: true, note: None });
+        }
+        if organization.first_link == FirstLink::Off {
+            return Err(Reason::FirstLinkOff.into());
+        }
+        if member.role == Role::Owner && !self.is_signed_in(tx, user.id).await? {
+            return Err(Reason::OwnerLink.into());
+        }
+        self.link(tx, user.id).await?;
+        let ended = self.prove(tx, user).await?;
+        let data = json!({ "connection": connection, "address": verified.address, "sessions_ended": ended });
+        self.record(tx, EventKind::MemberLinked, user.id, data).await?;
+        Ok(Person { member, created: false, linked: true, note: None })
+    }
+
+    /// Whether this very person was signed in to this organization in this browser when the sign-in was begun, at a
+    /// form of ours rather than at a link that somebody sent.
+    async fn is_signed_in(&self, tx: &Tx, user: UserId) -> Result<bool, Stop> {
+        let Some(session) = self.attempt.session_id.filter(|_| self.attempt.own_page) else {
+            return Ok(false);
+        };
+        let session = store::sessions::find(tx, self.scope, session, self.now()).await?;
+        Ok(session.is_some_and(|session| session.user_id == user))
+    }
+
+    /// Somebody who is no member: by invite, else just in time where that is on.
+    async fn newcomer(
+        &self,
+        tx: &Tx,
+        organization: &Organization,
+        domain: &Domain,
+        known: Option<User>,
+    ) -> Result<Person, Stop> {
+        let (now, address) = (self.now(), &self.verified.address);
+        self.nobody_has_the_address(tx).await?;
+        let invite = store::invites::find_pending(tx, self.scope, address).await?;
+        let invite = match invite.filter(|invite| invite.expires_at > now) {
+            // Whoever invited must still be one who could.
+            Some(invite) => invites::owner_behind(tx, self.scope, &invite).await?.map(|_| invite),
+            None => None,
+        };
+        if invite.is_none() {
+            if organization.provisioning_mode != ProvisioningMode::Jit {
+                return Err(Reason::JitOff {
+                    how: "the organization's provisioning_mode does not make members just in time",
+                }
+                .into());
+            }
+            if !domain.jit_provisioning_enabled {
+                return Err(Reason::JitOff { how: "just-in-time provisioning is off for the domain" }.into());
+            }
+        }
+        let user = match &known {
+            Some(user) => user.clone(),
+            None => store::users::obtain(tx, address, now, &*self.services.random).await?,
+        };
+        let role = invite.as_ref().map_or(Role::Member, |invite| invite.role.min(Role::Admin));
+        let source = if invite.is_some() { Source::Invite } else { Source::Jit };
+        let member = self.member(user.id, role, source);
+        store::members::insert(tx, member.clone()).await?;
+        let mut data = json!({ "email": address, "role": role, "source": source });
+        data["connection"] = json!(self.connection.id);
+        if let Some(invite) = &invite {
+            let status = InviteStatus::Accepted;
+            if !store::invites::answer(tx, self.scope, invite.id, status, Some(user.id), now).await? {
+                // Answered in between by a link: begin again and find the member.
+                return Err(StoreError::Stale.into());
+            }
+            let accepted = json!({ "email": address, "user": user.id, "by": "sign_in" });
+            self.record(tx, EventKind::InviteAccepted, invite.id, accepted).await?;
+            data["invite"] = json!(invite.id);
+        }
+        self.link(tx, user.id).await?;
+        self.prove(tx, &user).await?;
+        self.record(tx, EventKind::MemberAdded, user.id, data).await?;
+        Ok(Person { member, created: true, linked: true, note: None })
+    }
+
+    /// Members are also known by their contact address: a leaver's tombstone holds there too.
+    async fn nobody_has_the_address(&self, tx: &Tx) -> Result<(), Stop> {
+        let address = &self.verified.address;
+        let same = store::members::find_by_email(tx, self.scope, address).await?;
+        if let Some(gone_one) = same.iter().find(|member| member.status != MemberStatus::Active) {
+            return Err(gone(gone_one.status).into());
+        }
+        let Some(other) = same.first() else { return Ok(()) };
+        let holder = store::users::find_by_email(tx, address).await?;
+        if holder.is_some_and(|user| user.id == other.user_id) {
+            // Made by another sign-in since this one looked: begin again and find the link.
+            return Err(StoreError::Stale.into());
+        }
+        Err(Reason::SubjectConflict {
+            how: "the address is the contact address of a member whose own address is another one",
+        }
+        .into())
+    }
+
+    fn member(&self, user: UserId, role: Role, source: Source) -> Member {
+        let (now, identity) = (self.now(), &self.verified.identity);
+        let name = |text: &Option<String>| {
+            text.as_ref().map(|t| t.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect())
+        };
+        Member {
+            organization_id: self.scope.organization(),
+            user_id: user,
+            email: Some(self.verified.address.clone()),
+            given_name: name(&identity.given_name),
+            family_name: name(&identity.family_name),
+            display_name: name(&identity.display_name),
+            role,
+            status: MemberStatus::Active,
+            source,
+            external_id: None,
+            deactivated_by: None,
+            deactivated_at: None,
+            joined_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+
+    /// Deprovisioning always wins (rule 11), from whichever side it came.
+    async fn may_enter(&self, tx: &Tx, member: &Member) -> Result<(), Stop> {
+        if member.status != MemberStatus::Active {
+            return Err(gone(member.status).into());
+        }
+        let stands = store::directory_users::find_by_user(tx, self.scope, member.user_id).await?;
+        if stands.is_some_and(|directory_user| !directory_user.active) {
+            return Err(Reason::Deprovisioned { how: "the directory user is inactive" }.into());
+        }
+        Ok(())
+    }
+
+    async fn link(&self, tx: &Tx, user: UserId) -> Result<(), Stop> {
+        let now = self.now();
+        let link = Link {
+            id: LinkId::new(now, &*self.services.random),
+            organization_id: self.scope.organization(),
+            connection_id: self.connection.id,
+            user_id: user,
+            subject: self.verified.subject.clone(),
+            immutable: self.verified.immutable,
+            created_at: now,
+            last_used_at: now,
+        };
+        Ok(store::links::insert(tx, link).await?)
+    }
+
+    /// The first link proves the address and ends what came before it: somebody else may have signed up with the
+    /// address (rule 7). Tells how many sessions ended.
+    async fn prove(&self, tx: &Tx, user: &User) -> Result<u64, Stop> {
+        let now = self.now();
+        if user.email_proven_at.is_none() {
+            store::users::set_proven(tx, user.id, now).await?;
+        }
+        let installation = InstallationScope::established();
+        Ok(store::sessions::end_of_user_everywhere(tx, installation, user.id, now).await?)
+    }
+
+    async fn record(
+        &self,
+        tx: &Tx,
+        kind: EventKind,
+        subject: impl std::fmt::Display,
+        data: serde_json::Value,
+    ) -> Result<(), Stop> {
+        let organization = self.scope.organization();
+        Ok(self.services.record(tx, &self.ctx, organization, kind, subject, data).await?)
+    }
+}

@@ -1,0 +1,346 @@
+//! Why a sign-in was refused, for two readers: the administrator gets the code, what was expected and found, and
+//! the field to change; the person at the browser gets plain words, what to check, and the reference by which the
+//! administrator finds the rest. What a stranger posted never reaches a page.
+
+use crate::model::email::EmailAddressError;
+use crate::model::random::Random;
+use crate::model::time::Timestamp;
+use crate::protocol::saml::{Console, SamlRefusal};
+
+/// A reason to refuse a sign-in.
+#[derive(Debug)]
+pub enum Reason {
+    /// The response itself is not good.
+    Saml(SamlRefusal),
+    /// Nobody signs in through this connection now.
+    ConnectionInactive,
+    /// The connection was changed while the response was verified.
+    ConnectionChanged,
+    /// No request of ours at this connection has this id.
+    UnknownRequest,
+    /// Another browser began this sign-in.
+    OtherBrowser {
+        /// Whether this one brought a cookie at all.
+        cookie: bool,
+    },
+    /// The request was answered before.
+    AttemptUsed,
+    /// The answer came too late.
+    AttemptExpired { at: Timestamp },
+    /// The assertion signed somebody in before.
+    AssertionUsed,
+    /// What the IdP calls the address is none that can be used.
+    AddressInvalid { found: String, error: EmailAddressError },
+    /// The asserted address is outside what the connection speaks for (rule 6).
+    ForeignDomain { domain: String, served: Vec<String> },
+    /// The address that the linked user holds is outside of it.
+    ForeignHolder { served: Vec<String> },
+    /// Access was ended (rules 8 and 11).
+    Deprovisioned { how: &'static str },
+    /// The address belongs to somebody with another subject (rule 7).
+    SubjectConflict { how: &'static str },
+    /// An owner links only by themselves, signed in (rule 10a).
+    OwnerLink,
+    /// The organization links nobody by the address.
+    FirstLinkOff,
+    /// Nobody is made just in time.
+    JitOff { how: &'static str },
+}
+
+fn list(domains: &[String]) -> String {
+    if domains.is_empty() { "none".to_owned() } else { domains.join(", ") }
+}
+
+impl Reason {
+    /// A stable name. Never changed once released.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Saml(refusal) => refusal.code(),
+            Self::ConnectionInactive => "connection_inactive",
+            Self::ConnectionChanged => "connection_changed",
+            Self::UnknownRequest => "unknown_request",
+            Self::OtherBrowser { .. } => "other_browser",
+            Self::AttemptUsed => "attempt_used",
+            Self::AttemptExpired { .. } => "attempt_expired",
+            Self::AssertionUsed => "assertion_used",
+            Self::AddressInvalid { .. } => "address_invalid",
+            Self::ForeignDomain { .. } | Self::ForeignHolder { .. } => "foreign_domain",
+            Self::Deprovisioned { .. } => "deprovisioned",
+            Self::SubjectConflict { .. } => "subject_conflict",
+            Self::OwnerLink => "owner_link_refused",
+            Self::FirstLinkOff => "first_link_off",
+            Self::JitOff { .. } => "jit_off",
+        }
+    }
+
+    /// What was expected and found, for the sign-in log.
+    fn detail(&self) -> String {
+        match self {
+            Self::Saml(refusal) => refusal.to_string(),
+            Self::ConnectionInactive => "the connection is not active".to_owned(),
+            Self::ConnectionChanged => "the connection was changed during the sign-in".to_owned(),
+            Self::UnknownRequest => {
+                "the response answers no request that was made for this connection, or one long forgotten"
+                    .to_owned()
+            }
+            Self::OtherBrowser { cookie: true } => {
+                "the response came from another browser than the one that began this sign-in".to_owned()
+            }
+            Self::OtherBrowser { cookie: false } => {
+                "the browser did not bring the cookie that it was given when it began this sign-in".to_owned()
+            }
+            Self::AttemptUsed => "the request was answered before".to_owned(),
+            Self::AttemptExpired { at } => format!("the request had to be answered by {at}"),
+            Self::AssertionUsed => "the assertion was used before, and each is good for once".to_owned(),
+            Self::AddressInvalid { found, error } => format!("the address {found:?} cannot be used: {error}"),
+            Self::ForeignDomain { domain, served } => format!(
+                "expected an address on a verified domain of this connection ({}), found one on {domain}",
+                list(served)
+            ),
+            Self::ForeignHolder { served } => format!(
+                "the subject is linked to a user whose own address is not on a verified domain of this connection ({})",
+                list(served)
+            ),
+            Self::Deprovisioned { how } | Self::SubjectConflict { how } | Self::JitOff { how } => {
+                (*how).to_owned()
+            }
+            Self::OwnerLink => {
+                "an owner is not linked by the IdP's word alone, and nobody was signed in as this owner"
+                    .to_owned()
+            }
+            Self::FirstLinkOff => {
+                "the member is not linked to this connection, and first_link of the organization is off"
+                    .to_owned()
+            }
+        }
+    }
+
+    /// What an administrator can do.
+    fn next_step(&self, console: Console) -> String {
+        match self {
+            Self::Saml(refusal) => return refusal.next_step(console),
+            Self::ConnectionInactive => "Activate the connection.",
+            Self::ConnectionChanged | Self::AttemptUsed | Self::AttemptExpired { .. } => {
+                "Nothing, if it stays the exception: the person signs in again from the start."
+            }
+            Self::UnknownRequest => {
+                "Have the person start at the sign-in page. If it happens to everybody, compare the assertion consumer \
+                 service URL at the IdP with the one of this connection."
+            }
+            Self::OtherBrowser { cookie: true } => {
+                "Ask the person whether they followed a link from somebody else; if so, somebody tried to sign them in \
+                 as another person."
+            }
+            Self::OtherBrowser { cookie: false } => {
+                "Check that the browser keeps cookies, and that people reach this server at its public URL."
+            }
+            Self::AssertionUsed => {
+                "Ask the person whether they sent the page twice. If not, somebody replayed a response: look at the IdP's \
+                 own log."
+            }
+            Self::AddressInvalid { .. } => return SamlRefusal::NoEmail {
+                name_id_format: String::new(),
+                attributes: Vec::new(),
+            }
+            .next_step(console),
+            Self::ForeignDomain { .. } => {
+                "If the domain is yours, claim and verify it and assign it to this connection; else correct the person's \
+                 address at the IdP."
+            }
+            Self::ForeignHolder { .. } => {
+                "The person's address was changed to one outside your domains: change it back, or let an owner relink them."
+            }
+            Self::Deprovisioned { .. } => "Whoever ended the access, or an owner, gives it back.",
+            Self::SubjectConflict { .. } => {
+                "If it is the same person with a new account at the IdP, remove the member and add them again; if it is \
+                 somebody else, give one of the two another address."
+            }
+            Self::OwnerLink => {
+                "The owner signs in to this organization in another way first, then begins the sign-in at our sign-in page \
+                 in the same browser."
+            }
+            Self::FirstLinkOff => "Set first_link of the organization to address, or sign in in another way.",
+            Self::JitOff { .. } => {
+                "Add or invite the person, provision them over SCIM, or switch just-in-time provisioning on for the \
+                 organization and the domain."
+            }
+        }
+        .to_owned()
+    }
+}
+
+/// A refusal, as it is written down and shown.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// A stable name.
+    pub code: &'static str,
+    /// By which the record is found: eight letters and digits that are not mistaken for one another.
+    pub reference: String,
+    /// What was expected and found: for the sign-in log only.
+    pub detail: String,
+    /// What an administrator can do: for the sign-in log only.
+    pub next_step: String,
+    /// What happened, for the person.
+    pub reason: &'static str,
+    /// What the person can check or do.
+    pub check: &'static str,
+}
+
+impl Refusal {
+    pub(super) fn new(reason: &Reason, console: Console, random: &dyn Random) -> Self {
+        let (plain, check) = words(reason.code());
+        Self {
+            code: reason.code(),
+            reference: reference(random),
+            detail: reason.detail(),
+            next_step: reason.next_step(console),
+            reason: plain,
+            check,
+        }
+    }
+}
+
+/// `K7QF-2M9D`: 40 bits, enough to be unique in a log; without I, L, O, U, 0 and 1.
+fn reference(random: &dyn Random) -> String {
+    const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ@#";
+    const LETTERS: usize = 30;
+    let mut out = String::with_capacity(9);
+    while out.len() < 9 {
+        let mut byte = [0_u8; 1];
+        random.fill(&mut byte);
+        let at = usize::from(byte[0] & 31);
+        if at < LETTERS {
+            out.push(char::from(ALPHABET[at]));
+            if out.len() == 4 {
+                out.push('-');
+            }
+        }
+    }
+    out
+}
+
+const AGAIN: &str = "Start again from the sign-in page. If it happens every time, send the reference below to your administrator.";
+const ADMIN: &str =
+    "Send the reference below to your administrator, who finds the details in the sign-in log.";
+
+/// What happened and what to check, for the person at the browser.
+fn words(code: &str) -> (&'static str, &'static str) {
+    match code {
+        "wrong_audience" => (
+            "Your identity provider answered for another service than this one.",
+            "This is a setting at the identity provider (the audience, or entity id). Send the reference below to your administrator.",
+        ),
+        "wrong_destination" | "wrong_recipient" => (
+            "Your identity provider answered to another address than this one.",
+            "This is a setting at the identity provider (the assertion consumer service URL). Send the reference below to your administrator.",
+        ),
+        "wrong_issuer" => (
+            "The answer came from another identity provider than the one that is set up for your organization.",
+            ADMIN,
+        ),
+        "signature_mismatch" | "no_certificates" => (
+            "The answer is signed with a key that is not known here.",
+            "Your identity provider may have changed its certificate. Send the reference below to your administrator, who adds the new one.",
+        ),
+        "content_altered" | "signature_structure" | "verifier_refused" | "unsigned" => {
+            ("The answer of your identity provider could not be proven to be genuine.", ADMIN)
+        }
+        "sha1_refused" | "algorithm_refused" => (
+            "The answer is signed with an algorithm that is no longer considered safe.",
+            "This is a setting at the identity provider. Send the reference below to your administrator.",
+        ),
+        "encrypted_unsupported" => (
+            "The answer of your identity provider is encrypted, which is not supported yet.",
+            "This is a setting at the identity provider. Send the reference below to your administrator.",
+        ),
+        "idp_status" => (
+            "Your identity provider did not sign you in.",
+            "Check at your identity provider that you may use this application, or ask your administrator, with the reference below.",
+        ),
+        "not_yet_valid" | "expired" => (
+            "The answer of your identity provider is not valid at this time.",
+            "Start again from the sign-in page. If it happens every time, the clocks differ: send the reference below to your administrator.",
+        ),
+        "unsolicited" => (
+            "This sign-in began at your identity provider, and only those that begin here are accepted.",
+            "Open the sign-in page and type your e-mail address.",
+        ),
+        "wrong_in_response_to" | "unknown_request" => {
+            ("This answer belongs to no sign-in that was begun here.", AGAIN)
+        }
+        "other_browser" => (
+            "This sign-in was begun in another browser, or your browser did not keep our cookie.",
+            "Allow cookies for this site and start again from the sign-in page. If you came here by a link that somebody sent you, do not use it.",
+        ),
+        "attempt_used" | "assertion_used" => (
+            "This sign-in was finished before; each one is good for once.",
+            "If you are not signed in, start again from the sign-in page.",
+        ),
+        "attempt_expired" => ("This sign-in took too long.", "Start again from the sign-in page."),
+        "connection_inactive" => {
+            ("Single sign-on is switched off for your organization at the moment.", ADMIN)
+        }
+        "connection_changed" => {
+            ("Single sign-on of your organization was changed while you signed in.", AGAIN)
+        }
+        "no_email" | "address_invalid" | "no_subject" => (
+            "Your identity provider did not tell an e-mail address that can be used here.",
+            "Your administrator sets at the identity provider which attributes are sent. Send them the reference below.",
+        ),
+        "foreign_domain" => (
+            "Your e-mail address is not on a domain that your identity provider may speak for here.",
+            "Check that you signed in with the right account. If you did, send the reference below to your administrator.",
+        ),
+        "deprovisioned" => (
+            "Your access to this organization was ended.",
+            "If you think that is a mistake, send the reference below to your administrator.",
+        ),
+        "subject_conflict" => (
+            "Your e-mail address belongs to another account here.",
+            "This happens when an account at the identity provider was made anew. Send the reference below to your administrator.",
+        ),
+        "owner_link_refused" => (
+            "You are an owner of this organization, and an owner connects single sign-on only while signed in.",
+            "Sign in the way you used to, then open our sign-in page in the same browser and type your e-mail address.",
+        ),
+        "first_link_off" => (
+            "Your account is not connected to this identity provider, and connecting it by the e-mail address is switched off.",
+            ADMIN,
+        ),
+        "jit_off" => (
+            "You have no account in this organization yet, and none is made by signing in.",
+            "Ask your administrator to add or invite you.",
+        ),
+        _ => ("The answer of your identity provider cannot be read.", ADMIN),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::random::SystemRandom;
+
+    #[test]
+    fn a_page_never_shows_what_was_posted() {
+        let refusal = Refusal::new(
+            &Reason::Saml(SamlRefusal::WrongAudience {
+                expected: "https://gate.example/saml/1".to_owned(),
+                found: vec!["<script>".to_owned()],
+            }),
+            Console::Okta,
+            &SystemRandom,
+        );
+        assert!(refusal.detail.contains("<script>"));
+        assert!(!refusal.reason.contains("script") && !refusal.check.contains("script"));
+        assert!(refusal.next_step.contains("Audience URI"), "{}", refusal.next_step);
+    }
+
+    #[test]
+    fn references_have_no_letters_that_are_mistaken() {
+        for _ in 0..50 {
+            let text = reference(&SystemRandom);
+            assert_eq!((text.len(), text.as_bytes()[4]), (9, b'-'), "{text}");
+            assert!(!text.contains(['I', 'L', 'O', 'U', '0', '1', '@', '#']), "{text}");
+        }
+    }
+}

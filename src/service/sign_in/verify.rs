@@ -1,0 +1,122 @@
+//! The bridge to the SAML engine: verification off the async threads, few at a time and not for ever, and the
+//! person that a verified assertion names.
+
+use super::{Reason, Stop};
+use crate::model::email::EmailAddress;
+use crate::model::time::Timestamp;
+use crate::protocol::saml::{
+    self, Certificate, Expectations, Identity, SamlRefusal, Subject, UnverifiedClaims, VerifiedAssertion,
+};
+use crate::service::connections::{self, Connection};
+use crate::service::{Error, Services};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// How many responses are verified at once: it is all CPU, and hostile ones shall not take every thread.
+static VERIFYING: Semaphore = Semaphore::const_new(4);
+/// How long a response may wait for its turn, and then for its verdict.
+const WITHIN: Duration = Duration::from_secs(10);
+/// Responses longer than this are read off the async threads even for finding their attempt.
+const READ_AT_ONCE: usize = 64 * 1024;
+/// The longest subject and assertion id that are kept: longer ones fit no index.
+const LONGEST_KEY: usize = 512;
+
+/// What a verified assertion says of a person, in the forms that are compared.
+pub(super) struct Verified {
+    pub assertion: VerifiedAssertion,
+    pub identity: Identity,
+    /// The asserted address.
+    pub address: EmailAddress,
+    /// The key of a link at this connection.
+    pub subject: String,
+    /// Whether the key is a lasting one, or only the address.
+    pub immutable: bool,
+}
+
+/// Runs work on a blocking thread with a turn of its own; a panic there is a refusal.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SamlRefusal> + Send + 'static,
+) -> Result<T, Stop> {
+    let busy = || {
+        Stop::Failed(Error::Unavailable {
+            code: "verification_busy",
+            message: "Too many sign-ins are being verified at the moment. Nothing was changed; try again in a moment."
+                .to_owned(),
+        })
+    };
+    let verdict = tokio::time::timeout(WITHIN, async {
+        let turn = VERIFYING.acquire().await;
+        tokio::task::spawn_blocking(move || {
+            let verdict = work();
+            drop(turn);
+            verdict
+        })
+        .await
+    });
+    match verdict.await {
+        Ok(Ok(verdict)) => Ok(verdict?),
+        Ok(Err(panic)) => {
+            tracing::error!(%panic, "the verification of a SAML response panicked");
+            Err(SamlRefusal::VerifierRefused { problem: "it could not be read".to_owned() }.into())
+        }
+        Err(_) => Err(busy()),
+    }
+}
+
+/// Reads by which request a response claims to have been asked for; gives the response back.
+pub(super) async fn peek(response: String) -> Result<(UnverifiedClaims, String), Stop> {
+    if response.len() <= READ_AT_ONCE {
+        return Ok((saml::peek(response.as_bytes())?, response));
+    }
+    off_thread(move || Ok((saml::peek(response.as_bytes())?, response))).await
+}
+
+async fn certificates(services: &Services, connection: &Connection) -> Result<Arc<[Certificate]>, Error> {
+    // A version of a row never changes, so this needs no invalidation.
+    let key = (connection.id, connection.version);
+    let read = async { connections::certificates(connection).map(|all| Some(Arc::from(all))) };
+    Ok(services.caches.certificates.get(key, read).await?.unwrap_or_else(|| Arc::from([])))
+}
+
+/// Verifies a response and reads who it is about.
+pub(super) async fn verify(
+    services: &Services,
+    connection: &Connection,
+    request_id: String,
+    response: String,
+    now: Timestamp,
+) -> Result<Verified, Stop> {
+    let urls = connections::sp_urls(&services.settings, connection.id);
+    let skew = services.settings.clock_skew;
+    let expected = Expectations {
+        idp_entity_id: connection.idp_entity_id.clone(),
+        sp_entity_id: urls.entity_id,
+        acs_url: urls.acs_url,
+        certificates: certificates(services, connection).await?.to_vec(),
+        request_id,
+        clock_skew: time::Duration::try_from(skew).unwrap_or(Expectations::USUAL_SKEW),
+    };
+    let at = now.to_datetime();
+    let assertion = off_thread(move || saml::verify(response.as_bytes(), &expected, at)).await?;
+    let identity = Identity::read(&assertion, &connections::attribute_mapping(connection)?)?;
+    read(assertion, identity)
+}
+
+fn read(assertion: VerifiedAssertion, identity: Identity) -> Result<Verified, Stop> {
+    let cut = |text: &str| text.chars().take(200).collect::<String>();
+    let too_long = |what, text: &str| SamlRefusal::BadValue { what, found: format!("{}…", cut(text)) };
+    if assertion.assertion_id().len() > LONGEST_KEY {
+        return Err(too_long("the assertion's ID", assertion.assertion_id()).into());
+    }
+    let address = EmailAddress::parse(&identity.email)
+        .map_err(|error| Reason::AddressInvalid { found: cut(&identity.email), error })?;
+    let (subject, immutable) = match &identity.subject {
+        Subject::Immutable(subject) => (subject.clone(), true),
+        Subject::Address(_) => (address.as_str().to_owned(), false),
+    };
+    if subject.len() > LONGEST_KEY {
+        return Err(too_long("the subject", &subject).into());
+    }
+    Ok(Verified { assertion, identity, address, subject, immutable })
+}
