@@ -51,7 +51,7 @@ impl Place {
     fn on(database: &Database) -> Self {
         let mut place = Self::new();
         place.set("POSTERN_DATABASE__URL", database.url());
-        place.set("POSTERN_DATABASE__ACQUIRE_TIMEOUT_SECONDS", "2");
+        place.set("POSTERN_DATABASE__ACQUIRE_TIMEOUT_SECONDS", "1");
         place.set("POSTERN_SECURITY__INSTALLATION_KEY", INSTALLATION_KEY);
         place
     }
@@ -81,26 +81,23 @@ impl Place {
     /// Starts the server and waits until it says where it listens.
     #[track_caller]
     fn serve(&self) -> Server {
-        let mut process = self
-            .command(&["serve"])
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the binary");
-        let lines = BufReader::new(process.stderr.take().expect("a pipe")).lines();
+        let mut command = self.command(&["serve"]);
+        let process = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the binary");
+        let mut server = Server { process, url: String::new() };
+        let lines = BufReader::new(server.process.stderr.take().expect("a pipe")).lines();
         let (sender, log) = mpsc::channel();
-        std::thread::spawn(move || lines.map_while(Result::ok).all(|line| sender.send(line).is_ok() || true));
+        // Reads to the end also when nobody listens any more, so that the server never waits for the pipe.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(sender.send(line))));
         let mut seen = String::new();
         while let Ok(line) = log.recv_timeout(PATIENCE) {
             let event: Value = serde_json::from_str(&line).unwrap_or_default();
             if event["message"] == "serving" {
-                let url = event["listening"].as_str().expect("an address").to_owned();
-                return Server { process, url };
+                event["listening"].as_str().expect("an address").clone_into(&mut server.url);
+                return server;
             }
             seen.push_str(&line);
             seen.push('\n');
         }
-        let _ = process.kill();
         panic!("the server does not start: {seen}")
     }
 

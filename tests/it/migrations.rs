@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use postern::store::entities;
 use postern::store::migrations::{self, MigrationError};
 use postern::store::{Db, DbOptions};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, EntityName, EntityTrait, Iden, Iterable, Statement,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, Iden, Iterable, Statement};
 
 use crate::support::database::{Backend, Database};
 use crate::support::postgres;

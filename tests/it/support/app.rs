@@ -128,7 +128,7 @@ impl Builder {
             let Some((name, body)) = block.split_once(']') else { continue };
             match sections.get_mut(name) {
                 Some(section) => *section = format!("{section}\n{}", body.trim()),
-                None => rest.push_str(&format!("[{name}]\n{}\n", body.trim())),
+                None => rest.extend(["[", name, "]\n", body.trim(), "\n"]),
             }
         }
         let mut text = format!(
@@ -136,7 +136,7 @@ impl Builder {
             folder.path().join("data").display().to_string()
         );
         for (name, body) in sections {
-            text.push_str(&format!("[{name}]\n{body}\n"));
+            text.extend(["[", name, "]\n", &body, "\n"]);
         }
         text.push_str(&rest);
         let config = Config::from_toml_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
