@@ -67,12 +67,12 @@ pub struct CreateApiKey {
 
 pub struct ApiKeysApi;
 
-#[OpenApi(prefix_path = "/organizations/:organization_id/api-keys", tag = "Tag::ApiKeys")]
+#[OpenApi(prefix_path = "/organizations", tag = "Tag::ApiKeys")]
 impl ApiKeysApi {
     /// Make an API key
     ///
     /// The answer carries the secret, this once.
-    #[oai(path = "/", method = "post", operation_id = "create_api_key")]
+    #[oai(path = "/:organization_id/api-keys", method = "post", operation_id = "create_api_key")]
     async fn create(
         &self,
         caller: Caller,
@@ -96,7 +96,7 @@ impl ApiKeysApi {
     /// List API keys
     ///
     /// Those that were not revoked.
-    #[oai(path = "/", method = "get", operation_id = "list_api_keys")]
+    #[oai(path = "/:organization_id/api-keys", method = "get", operation_id = "list_api_keys")]
     async fn list(
         &self,
         caller: Caller,
@@ -115,7 +115,7 @@ impl ApiKeysApi {
     }
 
     /// Read an API key
-    #[oai(path = "/:api_key_id", method = "get", operation_id = "get_api_key")]
+    #[oai(path = "/:organization_id/api-keys/:api_key_id", method = "get", operation_id = "get_api_key")]
     async fn get(
         &self,
         caller: Caller,
@@ -130,7 +130,11 @@ impl ApiKeysApi {
     /// Revoke an API key
     ///
     /// It is dead at once.
-    #[oai(path = "/:api_key_id", method = "delete", operation_id = "revoke_api_key")]
+    #[oai(
+        path = "/:organization_id/api-keys/:api_key_id",
+        method = "delete",
+        operation_id = "revoke_api_key"
+    )]
     async fn revoke(
         &self,
         caller: Caller,
