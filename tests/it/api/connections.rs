@@ -146,7 +146,7 @@ async fn signed_in(app: &TestApp, organization: &str, connection: ConnectionId) 
         authn_at: now,
         created_at: now,
         last_seen_at: now,
-        expires_at: now.plus(Duration::from_secs(3600)),
+        expires_at: now.plus(Duration::from_hours(1)),
         ended_at: None,
     };
     store::sessions::insert(&tx, session).await.expect("a session");
