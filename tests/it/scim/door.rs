@@ -1,5 +1,6 @@
 //! Who may come in, and what odd requests meet: always a SCIM answer, never a 5xx.
 
+use governor::clock::FakeRelativeClock;
 use postern::http::limits::LimitClock;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -43,7 +44,7 @@ on_both! {
     async fn a_revoked_token_and_other_credentials_open_nothing(app: TestApp) {
         let acme = Tenant::new(&app, "Acme", "acme.com").await;
         acme.get("/Users").send().await.expect(200);
-        let key = app.api_key(&acme.org, &["member:read"]).await;
+        let key = app.api_key(&acme.org, &["organization_member:read"]).await;
         app.get("/scim/v2/Users").bearer(&key).send().await.scim_error(401, None);
         app.get("/scim/v2/Users").operator().send().await.scim_error(401, None);
         app.get("/api/v1/organizations").bearer(&acme.token).send().await.expect(401);
@@ -62,10 +63,10 @@ on_both! {
 
     async fn paths_and_methods_that_are_not_there(app: TestApp) {
         let acme = Tenant::new(&app, "Acme", "acme.com").await;
-        for path in ["", "/", "/users", "/Groups", "/Groups/1", "/Users/a/b", "/%00", "/..%2f"] {
+        for path in ["", "/", "/users", "/Groups", "/Groups/1", "/Users/a/b", "/%00", "/%FF", "/..%2f"] {
             acme.get(path).send().await.scim_error(404, None);
         }
-        for path in ["/Me", "/Bulk", "/.search"] {
+        for path in ["/Me", "/Bulk"] {
             acme.get(path).send().await.scim_error(501, None);
         }
         for path in ["/Users", "/ServiceProviderConfig", "/Schemas", "/ResourceTypes/User"] {
@@ -83,7 +84,7 @@ on_both! {
         let long = "x".repeat(4_000);
         let upper = theirs.to_uppercase();
         let ids = [
-            "010101001010101011001010101011", theirs.as_str(), upper.as_str(), "0", "%00", "%FF%FE", "..", "*",
+            "010101001010101011001010101011", theirs.as_str(), upper.as_str(), "0", "%00", "%FF%FE", "*",
             "%F0%9F%99%82", "00000000-0000-0000-0000-000000000000", "'%20OR%201=1", long.as_str(),
         ];
         for id in ids {
@@ -133,9 +134,8 @@ on_both! {
         for filter in filters {
             acme.get("/Users").query(&[("filter", filter)]).send().await.scim_error(400, Some("invalidFilter"));
         }
-        for filter in ["userName eq \"a\\u0000b\"", "externalId eq \"\\u0000\"", "id eq \"\\u0000\"", "userName co \"\\u0000\""] {
-            let list = acme.get("/Users").query(&[("filter", filter)]).send().await.expect(200).json();
-            assert_eq!(list["totalResults"], 0, "{filter}");
+        for filter in ["userName eq \"a\\u0000b\"", "externalId eq \"\\u0000\"", "userName co \"\\u0000\""] {
+            acme.get("/Users").query(&[("filter", filter)]).send().await.scim_error(400, Some("invalidFilter"));
         }
         for (name, value) in [("startIndex", "99999999999999999999"), ("count", "-7"), ("count", "99999999999999999999")] {
             acme.get("/Users").query(&[(name, value)]).send().await.expect(200);
@@ -169,9 +169,8 @@ on_both! {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_token_has_its_own_limit() {
-    let clock = postern::http::limits::LimitClock::Manual(Default::default());
-    let LimitClock::Manual(hand) = &clock else { unreachable!() };
-    let hand = hand.clone();
+    let hand = FakeRelativeClock::default();
+    let clock = LimitClock::Manual(hand.clone());
     let app = TestApp::builder()
         .limit_clock(clock)
         .config("[scim]\nrate_per_second = 25\nburst = 30")

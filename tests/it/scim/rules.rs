@@ -29,7 +29,7 @@ async fn session(app: &TestApp, org: &str, user: &str) -> String {
         authn_at: now,
         created_at: now,
         last_seen_at: now,
-        expires_at: now.plus(Duration::from_secs(3600)),
+        expires_at: now.plus(Duration::from_hours(1)),
         ended_at: None,
     };
     let tx = services.begin().await.expect("a transaction");
@@ -155,8 +155,10 @@ on_both! {
         let kim = acme.member("kim@acme.com").await.expect("a member");
         assert_eq!((&kim["role"], &kim["status"]), (&json!("member"), &json!("deactivated")));
         let invites = acme.rest("invites").await;
-        let states: Vec<_> = invites["data"].as_array().expect("a page").iter().map(|i| i["status"].clone()).collect();
-        assert_eq!(states, [json!("accepted"), json!("revoked")]);
+        for invite in invites["data"].as_array().expect("a page") {
+            let status = if invite["email"] == "jo@acme.com" { "accepted" } else { "revoked" };
+            assert_eq!(invite["status"], status);
+        }
         let events = acme.events().await;
         assert!(events.contains(&"invite.accepted".to_owned()) && events.contains(&"invite.revoked".to_owned()), "{events:?}");
     }
@@ -274,14 +276,20 @@ on_both! {
     async fn what_happened_is_told(app: TestApp) {
         let acme = Tenant::new(&app, "Acme", "acme.com").await;
         let before = acme.events().await.len();
+        // Events that happen in one millisecond come in any order.
+        let later = || app.clock.advance(Duration::from_secs(1));
+        later();
         let id = acme.user("jo@acme.com").await;
+        later();
         let names = json!([{ "op": "replace", "path": "name.givenName", "value": "Joanna" }]);
         acme.patch(&id, &names).send().await.expect(200);
+        later();
         acme.active(&id, false).await;
+        later();
         acme.active(&id, true).await;
+        later();
         acme.delete(&id).send().await.expect(204);
         let mut told = acme.events().await.split_off(before);
-        // Which of the events of one change comes first is not promised.
         let steps: [&mut [&str]; 5] = [
             &mut ["member.added", "directory_user.created"],
             &mut ["member.updated", "directory_user.updated"],
