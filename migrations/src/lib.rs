@@ -29,14 +29,21 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// Runs statements one by one, with the column types `{uuid}`, `{bytes}` and `{json}` in the back end's own words.
+/// Runs statements one by one, with the column types `{uuid}`, `{bytes}` and `{json}`, and the primary key
+/// `{sequence}` that counts rows in the order of their making, in the back end's own words.
 async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
-    let (uuid, bytes, json) = match manager.get_database_backend() {
-        sea_orm_migration::sea_orm::DbBackend::Postgres => ("UUID", "BYTEA", "JSONB"),
-        _ => ("BLOB", "BLOB", "TEXT"),
+    let (uuid, bytes, json, sequence) = match manager.get_database_backend() {
+        sea_orm_migration::sea_orm::DbBackend::Postgres => {
+            ("UUID", "BYTEA", "JSONB", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY")
+        }
+        _ => ("BLOB", "BLOB", "TEXT", "INTEGER PRIMARY KEY"),
     };
     for statement in statements {
-        let sql = statement.replace("{uuid}", uuid).replace("{bytes}", bytes).replace("{json}", json);
+        let sql = statement
+            .replace("{uuid}", uuid)
+            .replace("{bytes}", bytes)
+            .replace("{json}", json)
+            .replace("{sequence}", sequence);
         manager.get_connection().execute_unprepared(&sql).await?;
     }
     Ok(())

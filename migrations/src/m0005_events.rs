@@ -1,11 +1,13 @@
 //! Events, written in the transaction of the change they tell of and numbered after commit, without gaps, in the
-//! order of their organization (rule 14); and the answers kept for `Idempotency-Key` (rule 15).
+//! order of their organization (rule 14): that in which they were written, which ids of one millisecond do not tell;
+//! and the answers kept for `Idempotency-Key` (rule 15).
 
 crate::step!(
     "m0005_events",
     up: &[
         "CREATE TABLE events (
-            id {uuid} PRIMARY KEY,
+            sequence {sequence},
+            id {uuid} NOT NULL,
             organization_id {uuid} NOT NULL CONSTRAINT events_organization_id_fkey REFERENCES organizations (id),
             number BIGINT,
             kind TEXT NOT NULL,
@@ -17,7 +19,7 @@ crate::step!(
         )",
         "CREATE UNIQUE INDEX events_organization_id_number_key ON events (organization_id, number)
             WHERE number IS NOT NULL",
-        "CREATE INDEX events_unnumbered_idx ON events (organization_id, id) WHERE number IS NULL",
+        "CREATE INDEX events_unnumbered_idx ON events (organization_id, sequence) WHERE number IS NULL",
         "CREATE TABLE event_counters (
             organization_id {uuid} PRIMARY KEY
                 CONSTRAINT event_counters_organization_id_fkey REFERENCES organizations (id),

@@ -95,9 +95,9 @@ pub async fn number_pending(db: &Db, scope: TenantScope) -> Result<u64, StoreErr
         let statement = Statement::from_sql_and_values(
             tx.inner().get_database_backend(),
             "UPDATE events SET number = $2 + pending.n FROM (
-                SELECT id AS pending_id, row_number() OVER (ORDER BY id) AS n FROM events
-                WHERE organization_id = $1 AND number IS NULL ORDER BY id LIMIT $3
-             ) AS pending WHERE events.id = pending.pending_id",
+                SELECT sequence AS pending_sequence, row_number() OVER (ORDER BY sequence) AS n FROM events
+                WHERE organization_id = $1 AND number IS NULL ORDER BY sequence LIMIT $3
+             ) AS pending WHERE events.sequence = pending.pending_sequence",
             [organization.into(), counter.last_number.into(), i64::from(BATCH).into()],
         );
         let done = tx.inner().execute_raw(statement).await?.rows_affected();

@@ -4,6 +4,7 @@ use super::Tag;
 use super::answer::{Answer, Found, Listed, Made, if_match};
 use super::caller::Caller;
 use super::dto::{PageView, Time, id, page_request};
+use crate::http::payload::JsonBody;
 use crate::model::state::{FirstLink, ProvisioningMode};
 use crate::service::organizations::{self, Organization};
 use poem_openapi::param::{Header, Path, Query};
@@ -95,7 +96,11 @@ impl OrganizationsApi {
     ///
     /// For the operator's keys.
     #[oai(path = "/", method = "post", operation_id = "create_organization")]
-    async fn create(&self, caller: Caller, body: Json<CreateOrganization>) -> Answer<Made<OrganizationView>> {
+    async fn create(
+        &self,
+        caller: Caller,
+        body: JsonBody<CreateOrganization>,
+    ) -> Answer<Made<OrganizationView>> {
         let new = organizations::CreateOrganization { name: body.0.name, slug: body.0.slug };
         let row = organizations::create(caller.services(), &caller.ctx, new).await?;
         let location = format!("/api/v1/organizations/{}", row.id);
@@ -154,7 +159,7 @@ impl OrganizationsApi {
         /// The `ETag` that was read; the change is refused if it is not current any more.
         #[oai(name = "If-Match")]
         if_match_header: Header<Option<String>>,
-        body: Json<UpdateOrganization>,
+        body: JsonBody<UpdateOrganization>,
     ) -> Answer<Found<OrganizationView>> {
         let expected = if_match(if_match_header.0.as_deref())?;
         let body = body.0;

@@ -62,11 +62,15 @@ impl<T: ParseFromJSON> ParsePayload for JsonBody<T> {
         } else {
             serde_json::from_slice(&bytes).map_err(|error| not_json(bytes.is_empty(), &error))?
         };
-        // Kept for the error path only; bodies of the REST API are small.
+        // Kept to compare with; bodies of the REST API are small.
         let copy = value.clone();
-        T::parse_from_json(Some(value))
-            .map(Self)
-            .map_err(|error| does_not_fit::<T>(&copy, error.message()).into())
+        let read =
+            T::parse_from_json(Some(value)).map_err(|error| does_not_fit::<T>(&copy, error.message()))?;
+        // poem-openapi reads a number where a string is expected; nobody means that.
+        match of_wrong_type::<T>(&copy) {
+            None => Ok(Self(read)),
+            Some(problem) => Err(problem.into()),
+        }
     }
 }
 
@@ -118,6 +122,18 @@ fn not_json(empty: bool, error: &serde_json::Error) -> Problem {
     }
 }
 
+/// What is wrong with a body that `T` took although fields of it have the wrong type.
+fn of_wrong_type<T: ParseFromJSON>(body: &Value) -> Option<Problem> {
+    let mut registry = Registry::default();
+    T::register(&mut registry);
+    let schema = T::schema_ref();
+    let (Some(schema), Value::Object(object)) = (resolve(&registry, &schema), body) else { return None };
+    let mut errors = Vec::new();
+    compare(&registry, schema, object, "", &mut errors);
+    errors.retain(|error| error.code == "wrong_type");
+    (!errors.is_empty()).then(|| named(errors, ""))
+}
+
 /// Finds what is wrong with a body that `T` did not take for `reason`.
 fn does_not_fit<T: ParseFromJSON>(body: &Value, reason: &str) -> Problem {
     let mut registry = Registry::default();
@@ -133,6 +149,11 @@ fn does_not_fit<T: ParseFromJSON>(body: &Value, reason: &str) -> Problem {
     {
         errors.push(field_problem(field.to_owned(), "invalid", sentence(&plain(reason))));
     }
+    named(errors, reason)
+}
+
+/// The refusal that lists these fields.
+fn named(errors: Vec<FieldProblem>, reason: &str) -> Problem {
     let mut problem = match errors.as_slice() {
         [] => invalid_body(format!("The body is not what is expected here: {}.", plain(reason))),
         [one] => invalid_body(format!("The field {} is wrong: {}", one.field, lower_first(&one.message))),
@@ -151,10 +172,13 @@ fn lower_first(message: &str) -> String {
     characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
 }
 
-/// The schema behind a reference.
+/// The schema behind a reference. A field with a description of its own refers to its type by `allOf`.
 fn resolve<'a>(registry: &'a Registry, reference: &'a MetaSchemaRef) -> Option<&'a MetaSchema> {
     match reference {
-        MetaSchemaRef::Inline(schema) => Some(schema),
+        MetaSchemaRef::Inline(schema) => match schema.all_of.first() {
+            Some(MetaSchemaRef::Reference(name)) => registry.schemas.get(name),
+            _ => Some(schema),
+        },
         MetaSchemaRef::Reference(name) => registry.schemas.get(name),
     }
 }
@@ -192,19 +216,33 @@ fn compare(
             }
             continue;
         };
-        let Some(expected) = resolve(registry, reference) else { continue };
-        if value.is_null() {
-            continue;
+        if !value.is_null() {
+            compare_value(registry, reference, value, &field, errors);
         }
-        if !fits(expected.ty, value) {
-            let message = format!("Expected {}, found {}.", words(expected.ty), kind(value));
-            errors.push(field_problem(field, "wrong_type", message));
-        } else if !expected.enum_items.is_empty() && !expected.enum_items.contains(value) {
-            let choices: Vec<&str> = expected.enum_items.iter().filter_map(Value::as_str).collect();
-            let message = format!("Expected one of: {}.", choices.join(", "));
-            errors.push(field_problem(field, "invalid_choice", message));
-        } else if let Value::Object(inner) = value {
-            compare(registry, expected, inner, &format!("{field}."), errors);
+    }
+}
+
+/// Holds one value against its schema, the elements of a list included.
+fn compare_value(
+    registry: &Registry,
+    reference: &MetaSchemaRef,
+    value: &Value,
+    field: &str,
+    errors: &mut Vec<FieldProblem>,
+) {
+    let Some(expected) = resolve(registry, reference) else { return };
+    if !fits(expected.ty, value) {
+        let message = format!("Expected {}, found {}.", words(expected.ty), kind(value));
+        errors.push(field_problem(field.to_owned(), "wrong_type", message));
+    } else if !expected.enum_items.is_empty() && !expected.enum_items.contains(value) {
+        let choices: Vec<&str> = expected.enum_items.iter().filter_map(Value::as_str).collect();
+        let message = format!("Expected one of: {}.", choices.join(", "));
+        errors.push(field_problem(field.to_owned(), "invalid_choice", message));
+    } else if let Value::Object(inner) = value {
+        compare(registry, expected, inner, &format!("{field}."), errors);
+    } else if let (Value::Array(elements), Some(items)) = (value, &expected.items) {
+        for (index, element) in elements.iter().enumerate() {
+            compare_value(registry, items, element, &format!("{field}.{index}"), errors);
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod browser;
 pub mod database;
 pub mod html;
 pub mod leash;
+pub mod people;
 pub mod postgres;
 pub mod python;
 pub mod scratch;
