@@ -82,13 +82,13 @@ pub fn routes(doors: &Doors) -> impl poem::Endpoint<Output = Response> + 'static
         .with(doors.metrics.surface("well_known"));
 
     let services = Arc::clone(&state.services);
-    pages::add_to(Route::new(), doors)
+    let tree = pages::add_to(Route::new(), doors)
         .nest("/saml", saml::routes(doors))
         .nest("/.well-known", well_known)
         .nest("/api/v1", api)
-        .nest("/scim/v2", scim::door(doors))
         .nest("/docs", docs)
-        .nest("/health", health)
+        .nest("/health", health);
+    scim::Fork::new(scim::door(doors), tree)
         .with(PanicGuard(problem.clone()))
         .with(ErrorDress::new(problem))
         .with(CookieJarManager::new())

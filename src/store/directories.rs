@@ -8,7 +8,7 @@ use super::entities::organizations;
 use super::error::StoreError;
 use crate::model::email::EmailAddress;
 use crate::model::id::InviteId;
-use crate::model::state::{ForeignAddresses, ProvisioningMode, Role};
+use crate::model::state::{ForeignAddresses, ProvisioningMode};
 use crate::model::tenant::TenantScope;
 use crate::model::time::Timestamp;
 use sea_orm::{
@@ -29,7 +29,6 @@ pub struct Footing {
     pub provisioning_mode: ProvisioningMode,
     /// The pending invite for the address that has not run out.
     pub invite_id: Option<InviteId>,
-    pub invite_role: Option<Role>,
 }
 
 fn of(scope: TenantScope) -> Condition {
@@ -92,7 +91,7 @@ pub async fn footing(
     let backend = conn.inner().get_database_backend();
     let lock = if backend == DbBackend::Postgres { "FOR SHARE OF domain" } else { "" };
     let sql = format!(
-        "SELECT organization.provisioning_mode, invite.id AS invite_id, invite.role AS invite_role
+        "SELECT organization.provisioning_mode, invite.id AS invite_id
          FROM organizations AS organization
          JOIN domains AS domain ON domain.organization_id = organization.id
          LEFT JOIN invites AS invite ON invite.organization_id = organization.id AND invite.email = $3

@@ -1,9 +1,12 @@
 //! The REST API through HTTP, one file a noun, each test on both databases.
 
 mod api_keys;
+mod connections;
+mod domains;
 mod events;
 mod idempotency;
 mod invites;
 mod me;
 mod members;
 mod organizations;
+mod scim_config;

@@ -67,16 +67,12 @@ pub struct CreateApiKey {
 
 pub struct ApiKeysApi;
 
-#[OpenApi(tag = "Tag::ApiKeys")]
+#[OpenApi(prefix_path = "/organizations", tag = "Tag::ApiKeys")]
 impl ApiKeysApi {
     /// Make an API key
     ///
     /// The answer carries the secret, this once.
-    #[oai(
-        path = "/organizations/:organization_id/api-keys",
-        method = "post",
-        operation_id = "create_api_key"
-    )]
+    #[oai(path = "/:organization_id/api-keys", method = "post", operation_id = "create_api_key")]
     async fn create(
         &self,
         caller: Caller,
@@ -100,7 +96,7 @@ impl ApiKeysApi {
     /// List API keys
     ///
     /// Those that were not revoked.
-    #[oai(path = "/organizations/:organization_id/api-keys", method = "get", operation_id = "list_api_keys")]
+    #[oai(path = "/:organization_id/api-keys", method = "get", operation_id = "list_api_keys")]
     async fn list(
         &self,
         caller: Caller,
@@ -119,11 +115,7 @@ impl ApiKeysApi {
     }
 
     /// Read an API key
-    #[oai(
-        path = "/organizations/:organization_id/api-keys/:api_key_id",
-        method = "get",
-        operation_id = "get_api_key"
-    )]
+    #[oai(path = "/:organization_id/api-keys/:api_key_id", method = "get", operation_id = "get_api_key")]
     async fn get(
         &self,
         caller: Caller,
@@ -139,7 +131,7 @@ impl ApiKeysApi {
     ///
     /// It is dead at once.
     #[oai(
-        path = "/organizations/:organization_id/api-keys/:api_key_id",
+        path = "/:organization_id/api-keys/:api_key_id",
         method = "delete",
         operation_id = "revoke_api_key"
     )]

@@ -8,6 +8,7 @@ use super::connection_views::{
 };
 use super::dto::{PageView, id, id_field, page_request};
 use super::organizations::patch;
+use crate::http::payload::JsonBody;
 use crate::model::id::{ConnectionId, DomainId, OrganizationId};
 use crate::service::connections::{self, Assigned};
 use poem_openapi::OpenApi;
@@ -28,17 +29,21 @@ fn found(caller: &Caller, assigned: &Assigned) -> Answer<Found<ConnectionView>> 
 
 pub struct ConnectionsApi;
 
-#[OpenApi(prefix_path = "/organizations/:organization_id/saml-connections", tag = "Tag::SamlConnections")]
+#[OpenApi(prefix_path = "/organizations", tag = "Tag::SamlConnections")]
 impl ConnectionsApi {
     /// Draft a SAML connection
     ///
     /// The answer has what to paste into the IdP: `entity_id`, `acs_url`, `sp_metadata_url`.
-    #[oai(path = "/", method = "post", operation_id = "create_saml_connection")]
+    #[oai(
+        path = "/:organization_id/saml-connections",
+        method = "post",
+        operation_id = "create_saml_connection"
+    )]
     async fn create(
         &self,
         caller: Caller,
         organization_id: Path<String>,
-        body: Json<CreateSamlConnection>,
+        body: JsonBody<CreateSamlConnection>,
     ) -> Answer<Made<ConnectionView>> {
         let organization = caller.organization(&organization_id)?;
         let body = body.0;
@@ -56,7 +61,11 @@ impl ConnectionsApi {
     }
 
     /// List SAML connections
-    #[oai(path = "/", method = "get", operation_id = "list_saml_connections")]
+    #[oai(
+        path = "/:organization_id/saml-connections",
+        method = "get",
+        operation_id = "list_saml_connections"
+    )]
     async fn list(
         &self,
         caller: Caller,
@@ -78,7 +87,11 @@ impl ConnectionsApi {
     }
 
     /// Read a SAML connection
-    #[oai(path = "/:connection_id", method = "get", operation_id = "get_saml_connection")]
+    #[oai(
+        path = "/:organization_id/saml-connections/:connection_id",
+        method = "get",
+        operation_id = "get_saml_connection"
+    )]
     async fn get(
         &self,
         caller: Caller,
@@ -90,7 +103,11 @@ impl ConnectionsApi {
     }
 
     /// Change a SAML connection
-    #[oai(path = "/:connection_id", method = "patch", operation_id = "update_saml_connection")]
+    #[oai(
+        path = "/:organization_id/saml-connections/:connection_id",
+        method = "patch",
+        operation_id = "update_saml_connection"
+    )]
     async fn update(
         &self,
         caller: Caller,
@@ -99,7 +116,7 @@ impl ConnectionsApi {
         /// The `ETag` that was read; the change is refused if it is not current any more.
         #[oai(name = "If-Match")]
         if_match_header: Header<Option<String>>,
-        body: Json<UpdateSamlConnection>,
+        body: JsonBody<UpdateSamlConnection>,
     ) -> Answer<Found<ConnectionView>> {
         let (organization, connection) = ids(&caller, &organization_id, &connection_id)?;
         let expected = if_match(if_match_header.0.as_deref())?;
@@ -120,7 +137,11 @@ impl ConnectionsApi {
     /// Delete a SAML connection
     ///
     /// Refused while it is active. Its links go with it, sessions made through it end, its domains are free.
-    #[oai(path = "/:connection_id", method = "delete", operation_id = "delete_saml_connection")]
+    #[oai(
+        path = "/:organization_id/saml-connections/:connection_id",
+        method = "delete",
+        operation_id = "delete_saml_connection"
+    )]
     async fn delete(
         &self,
         caller: Caller,
@@ -140,13 +161,17 @@ impl ConnectionsApi {
     ///
     /// A change of trust. 409 `test_sign_in_required` unless `skip_test` is true; 409 `connection_incomplete` while the
     /// connection does not know its IdP.
-    #[oai(path = "/:connection_id/activate", method = "post", operation_id = "activate_saml_connection")]
+    #[oai(
+        path = "/:organization_id/saml-connections/:connection_id/activate",
+        method = "post",
+        operation_id = "activate_saml_connection"
+    )]
     async fn activate(
         &self,
         caller: Caller,
         organization_id: Path<String>,
         connection_id: Path<String>,
-        body: Json<ActivateSamlConnection>,
+        body: JsonBody<ActivateSamlConnection>,
     ) -> Answer<Found<ConnectionView>> {
         let (organization, connection) = ids(&caller, &organization_id, &connection_id)?;
         let skip_test = body.0.skip_test;
@@ -159,7 +184,11 @@ impl ConnectionsApi {
     /// Switch a SAML connection off
     ///
     /// Nobody signs in through it any more; sessions and links stay.
-    #[oai(path = "/:connection_id/deactivate", method = "post", operation_id = "deactivate_saml_connection")]
+    #[oai(
+        path = "/:organization_id/saml-connections/:connection_id/deactivate",
+        method = "post",
+        operation_id = "deactivate_saml_connection"
+    )]
     async fn deactivate(
         &self,
         caller: Caller,

@@ -5,6 +5,7 @@ use super::Tag;
 use super::answer::{Answer, Done, Found, if_match};
 use super::caller::Caller;
 use super::dto::{Time, id};
+use crate::http::payload::JsonBody;
 use crate::model::state::{ForeignAddresses, ProvisioningMode};
 use crate::model::time::Timestamp;
 use crate::service::directories::{self, Overview, ScimToken};
@@ -107,10 +108,10 @@ pub enum TokenMade {
 
 pub struct DirectoriesApi;
 
-#[OpenApi(prefix_path = "/organizations/:organization_id/scim", tag = "Tag::Scim")]
+#[OpenApi(prefix_path = "/organizations", tag = "Tag::Scim")]
 impl DirectoriesApi {
     /// Read the SCIM settings
-    #[oai(path = "/", method = "get", operation_id = "get_scim")]
+    #[oai(path = "/:organization_id/scim", method = "get", operation_id = "get_scim")]
     async fn get(&self, caller: Caller, organization_id: Path<String>) -> Answer<Found<ScimView>> {
         let organization = caller.organization(&organization_id)?;
         let overview = directories::find(caller.services(), &caller.ctx, organization).await?;
@@ -118,7 +119,7 @@ impl DirectoriesApi {
     }
 
     /// Change the SCIM settings
-    #[oai(path = "/", method = "patch", operation_id = "update_scim")]
+    #[oai(path = "/:organization_id/scim", method = "patch", operation_id = "update_scim")]
     async fn update(
         &self,
         caller: Caller,
@@ -126,7 +127,7 @@ impl DirectoriesApi {
         /// The `ETag` that was read; the change is refused if it is not current any more.
         #[oai(name = "If-Match")]
         if_match_header: Header<Option<String>>,
-        body: Json<UpdateScim>,
+        body: JsonBody<UpdateScim>,
     ) -> Answer<Found<ScimView>> {
         let organization = caller.organization(&organization_id)?;
         let expected = if_match(if_match_header.0.as_deref())?;
@@ -139,7 +140,7 @@ impl DirectoriesApi {
     /// Make a SCIM token
     ///
     /// A change of trust. The secret is in this answer only.
-    #[oai(path = "/tokens", method = "post", operation_id = "create_scim_token")]
+    #[oai(path = "/:organization_id/scim/tokens", method = "post", operation_id = "create_scim_token")]
     async fn create_token(&self, caller: Caller, organization_id: Path<String>) -> Answer<TokenMade> {
         let organization = caller.organization(&organization_id)?;
         let (row, secret) = directories::create_token(caller.services(), &caller.ctx, organization).await?;
@@ -153,7 +154,11 @@ impl DirectoriesApi {
     }
 
     /// Revoke a SCIM token
-    #[oai(path = "/tokens/:token_id", method = "delete", operation_id = "revoke_scim_token")]
+    #[oai(
+        path = "/:organization_id/scim/tokens/:token_id",
+        method = "delete",
+        operation_id = "revoke_scim_token"
+    )]
     async fn revoke_token(
         &self,
         caller: Caller,

@@ -5,6 +5,7 @@ use super::answer::{Answer, Done, Found, Listed, Made, if_match};
 use super::caller::Caller;
 use super::dto::{PageView, Time, id, id_field, page_request};
 use super::organizations::patch;
+use crate::http::payload::JsonBody;
 use crate::model::id::{ConnectionId, DomainId, OrganizationId};
 use crate::model::state::DomainStatus;
 use crate::model::time::Timestamp;
@@ -136,18 +137,18 @@ fn ids(caller: &Caller, organization: &str, domain: &str) -> Answer<(Organizatio
 
 pub struct DomainsApi;
 
-#[OpenApi(prefix_path = "/organizations/:organization_id/domains", tag = "Tag::Domains")]
+#[OpenApi(prefix_path = "/organizations", tag = "Tag::Domains")]
 impl DomainsApi {
     /// Claim a domain
     ///
     /// The answer names the TXT record that proves the claim. Several organizations may claim one name; one holds it
     /// verified.
-    #[oai(path = "/", method = "post", operation_id = "claim_domain")]
+    #[oai(path = "/:organization_id/domains", method = "post", operation_id = "claim_domain")]
     async fn claim(
         &self,
         caller: Caller,
         organization_id: Path<String>,
-        body: Json<ClaimDomain>,
+        body: JsonBody<ClaimDomain>,
     ) -> Answer<Made<DomainView>> {
         let organization = caller.organization(&organization_id)?;
         let row = domains::claim(caller.services(), &caller.ctx, organization, &body.0.name).await?;
@@ -156,7 +157,7 @@ impl DomainsApi {
     }
 
     /// List domains
-    #[oai(path = "/", method = "get", operation_id = "list_domains")]
+    #[oai(path = "/:organization_id/domains", method = "get", operation_id = "list_domains")]
     async fn list(
         &self,
         caller: Caller,
@@ -175,7 +176,7 @@ impl DomainsApi {
     }
 
     /// Read a domain
-    #[oai(path = "/:domain_id", method = "get", operation_id = "get_domain")]
+    #[oai(path = "/:organization_id/domains/:domain_id", method = "get", operation_id = "get_domain")]
     async fn get(
         &self,
         caller: Caller,
@@ -188,7 +189,7 @@ impl DomainsApi {
     }
 
     /// Change what works through a domain
-    #[oai(path = "/:domain_id", method = "patch", operation_id = "update_domain")]
+    #[oai(path = "/:organization_id/domains/:domain_id", method = "patch", operation_id = "update_domain")]
     async fn update(
         &self,
         caller: Caller,
@@ -197,7 +198,7 @@ impl DomainsApi {
         /// The `ETag` that was read; the change is refused if it is not current any more.
         #[oai(name = "If-Match")]
         if_match_header: Header<Option<String>>,
-        body: Json<UpdateDomain>,
+        body: JsonBody<UpdateDomain>,
     ) -> Answer<Found<DomainView>> {
         let (organization, domain) = ids(&caller, &organization_id, &domain_id)?;
         let expected = if_match(if_match_header.0.as_deref())?;
@@ -219,7 +220,7 @@ impl DomainsApi {
     /// Give a domain up
     ///
     /// Neither the IdP nor the directory speaks for it any more, and another organization may verify it.
-    #[oai(path = "/:domain_id", method = "delete", operation_id = "delete_domain")]
+    #[oai(path = "/:organization_id/domains/:domain_id", method = "delete", operation_id = "delete_domain")]
     async fn delete(
         &self,
         caller: Caller,
@@ -240,7 +241,11 @@ impl DomainsApi {
     /// Asks DNS for the TXT record. 409 `dns_no_such_name`, `dns_no_record`, `dns_wrong_value` or `dns_wildcard` says
     /// what DNS answered and what to do; 503 `dns_unknown` means that DNS could not be asked, which says nothing about
     /// the record; 409 `domain_held` that another organization holds the domain.
-    #[oai(path = "/:domain_id/verify", method = "post", operation_id = "verify_domain")]
+    #[oai(
+        path = "/:organization_id/domains/:domain_id/verify",
+        method = "post",
+        operation_id = "verify_domain"
+    )]
     async fn verify(
         &self,
         caller: Caller,
@@ -255,7 +260,11 @@ impl DomainsApi {
     /// Renew the challenge of a domain
     ///
     /// Gives an unverified claim a new value and a new time to expire.
-    #[oai(path = "/:domain_id/renew", method = "post", operation_id = "renew_domain")]
+    #[oai(
+        path = "/:organization_id/domains/:domain_id/renew",
+        method = "post",
+        operation_id = "renew_domain"
+    )]
     async fn renew(
         &self,
         caller: Caller,

@@ -66,13 +66,13 @@ pub enum EventOrder {
 
 pub struct EventsApi;
 
-#[OpenApi(tag = "Tag::Events")]
+#[OpenApi(prefix_path = "/organizations", tag = "Tag::Events")]
 impl EventsApi {
     /// List events
     ///
     /// What was answered before this request is in the list. To follow an organization, remember the number of the
     /// last event read and give it as `cursor`.
-    #[oai(path = "/organizations/:organization_id/events", method = "get", operation_id = "list_events")]
+    #[oai(path = "/:organization_id/events", method = "get", operation_id = "list_events")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn list(
         &self,

@@ -117,12 +117,12 @@ pub enum MemberOrder {
 
 pub struct MembersApi;
 
-#[OpenApi(tag = "Tag::Members")]
+#[OpenApi(prefix_path = "/organizations", tag = "Tag::Members")]
 impl MembersApi {
     /// Add a member
     ///
     /// Without an invite. Whether the address had an account before is not told.
-    #[oai(path = "/organizations/:organization_id/members", method = "post", operation_id = "add_member")]
+    #[oai(path = "/:organization_id/members", method = "post", operation_id = "add_member")]
     async fn add(
         &self,
         caller: Caller,
@@ -146,7 +146,7 @@ impl MembersApi {
     }
 
     /// List members
-    #[oai(path = "/organizations/:organization_id/members", method = "get", operation_id = "list_members")]
+    #[oai(path = "/:organization_id/members", method = "get", operation_id = "list_members")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn list(
         &self,
@@ -185,11 +185,7 @@ impl MembersApi {
     }
 
     /// Count members
-    #[oai(
-        path = "/organizations/:organization_id/members/count",
-        method = "get",
-        operation_id = "count_members"
-    )]
+    #[oai(path = "/:organization_id/members/count", method = "get", operation_id = "count_members")]
     async fn count(&self, caller: Caller, organization_id: Path<String>) -> Answer<Listed<MemberCount>> {
         let organization = caller.organization(&organization_id)?;
         let count = members::count(caller.services(), &caller.ctx, organization).await?;
@@ -197,11 +193,7 @@ impl MembersApi {
     }
 
     /// Read a member
-    #[oai(
-        path = "/organizations/:organization_id/members/:user_id",
-        method = "get",
-        operation_id = "get_member"
-    )]
+    #[oai(path = "/:organization_id/members/:user_id", method = "get", operation_id = "get_member")]
     async fn get(
         &self,
         caller: Caller,
@@ -218,11 +210,7 @@ impl MembersApi {
     ///
     /// Role, access and names. Ending the access of the last owner works and leaves the organization without one;
     /// taking the role from the last owner is refused.
-    #[oai(
-        path = "/organizations/:organization_id/members/:user_id",
-        method = "patch",
-        operation_id = "update_member"
-    )]
+    #[oai(path = "/:organization_id/members/:user_id", method = "patch", operation_id = "update_member")]
     async fn update(
         &self,
         caller: Caller,
@@ -252,11 +240,7 @@ impl MembersApi {
     /// Remove a member
     ///
     /// `me` as the user lets a signed-in person leave. Every way in ends at once; the last owner cannot be removed.
-    #[oai(
-        path = "/organizations/:organization_id/members/:user_id",
-        method = "delete",
-        operation_id = "remove_member"
-    )]
+    #[oai(path = "/:organization_id/members/:user_id", method = "delete", operation_id = "remove_member")]
     async fn remove(
         &self,
         caller: Caller,

@@ -21,6 +21,43 @@ use auth::Authenticate;
 use poem::http::{HeaderValue, Method};
 use poem::{Endpoint, EndpointExt, PathPattern, Request, Response, Result};
 
+/// Where the door stands.
+const ROOT: &str = "/scim/v2";
+
+/// Sends everything below the root to the door and the rest to the other routes. A route of poem would do that too, but
+/// takes a path whose escapes are not UTF-8 for none of its own, and whoever sends such an id would meet another door.
+pub struct Fork<D, R> {
+    door: D,
+    rest: R,
+}
+
+impl<D, R> Fork<D, R> {
+    pub const fn new(door: D, rest: R) -> Self {
+        Self { door, rest }
+    }
+}
+
+impl<D, R> Endpoint for Fork<D, R>
+where
+    D: Endpoint<Output = Response>,
+    R: Endpoint<Output = Response>,
+{
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        if below_root(request.uri().path()).is_some() {
+            self.door.call(request).await
+        } else {
+            self.rest.call(request).await
+        }
+    }
+}
+
+/// What follows the root, if the path begins with it.
+fn below_root(path: &str) -> Option<&str> {
+    path.strip_prefix(ROOT).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// The door with its layers.
 pub fn door(doors: &Doors) -> impl Endpoint<Output = Response> + 'static {
     let dialect = Dialect::Scim;
@@ -61,14 +98,15 @@ impl Place {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         match segments.as_slice() {
             ["Users"] => Self::Users,
-            ["Users", ".search"] => Self::UsersSearch,
+            // Users are all there is, so that a search over all types is one over users.
+            ["Users", ".search"] | [".search"] => Self::UsersSearch,
             ["Users", id] => Self::User((*id).to_owned()),
             ["ServiceProviderConfig"] => Self::Config,
             ["ResourceTypes"] => Self::ResourceTypes(None),
             ["ResourceTypes", id] => Self::ResourceTypes(Some((*id).to_owned())),
             ["Schemas"] => Self::Schemas(None),
             ["Schemas", urn] => Self::Schemas(Some((*urn).to_owned())),
-            ["Me", ..] | ["Bulk" | ".search"] => Self::NotOffered,
+            ["Me", ..] | ["Bulk"] => Self::NotOffered,
             _ => Self::Nowhere,
         }
     }
@@ -112,7 +150,7 @@ impl Endpoint for Table {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        let place = Place::of(request.uri().path());
+        let place = Place::of(below_root(request.uri().path()).unwrap_or_default());
         let pattern = place.pattern();
         let mut response = handle(place, request).await.unwrap_or_else(dress);
         response.set_data(PathPattern(pattern.into()));

@@ -17,7 +17,7 @@ use crate::model::id::{ConnectionId, DomainId, OrganizationId};
 use crate::model::page::{Page, PageRequest};
 use crate::model::state::{ConnectionStatus, ConnectionType};
 use crate::model::tenant::TenantScope;
-use crate::protocol::saml::AttributeMapping;
+use crate::protocol::saml::{AttributeMapping, Certificate};
 use crate::store::domains::Domain;
 use crate::store::{self, Tx};
 use facts::Facts;
@@ -310,7 +310,7 @@ fn with_facts(mut connection: Connection, facts: Facts) -> Connection {
 /// What events show of a connection: fingerprints instead of certificates.
 fn shown(connection: &Connection) -> Result<Value, Error> {
     let certificates = certificates(connection)?;
-    let fingerprints: Vec<&str> = certificates.iter().map(|c| c.fingerprint()).collect();
+    let fingerprints: Vec<&str> = certificates.iter().map(Certificate::fingerprint).collect();
     Ok(json!({
         "name": connection.name,
         "type": connection.kind,

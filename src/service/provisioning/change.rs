@@ -147,7 +147,7 @@ fn tell(change: &mut Change<'_>, case: &Case, row: &DirectoryUser, outcome: Opti
     let switched = row.active != case.before.active;
     let others: Vec<&String> = case.changed.iter().filter(|name| !switched || *name != "active").collect();
     if !others.is_empty() || row.user_id != case.before.user_id {
-        let data = json!({ "changed": others, "user_name": row.user_name, "user": row.user_id });
+        let data = json!({ "changed": others, "user_name": row.user_name, "user_id": row.user_id });
         change.event(EventKind::DirectoryUserUpdated, row.id, data);
     }
     if switched {
@@ -156,7 +156,7 @@ fn tell(change: &mut Change<'_>, case: &Case, row: &DirectoryUser, outcome: Opti
         } else {
             EventKind::DirectoryUserDeactivated
         };
-        let data = json!({ "user_name": row.user_name, "user": row.user_id, "member": member });
+        let data = json!({ "user_name": row.user_name, "user_id": row.user_id, "member": member });
         change.event(kind, row.id, data);
     }
 }

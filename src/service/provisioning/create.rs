@@ -91,7 +91,7 @@ async fn attempt(
         "user_name": row.user_name,
         "external_id": row.external_id,
         "active": row.active,
-        "user": row.user_id,
+        "user_id": row.user_id,
         "member": became,
     });
     change.event(EventKind::DirectoryUserCreated, row.id, data);

@@ -4,11 +4,11 @@
 use super::Refusal;
 use crate::model::email::EmailAddress;
 use crate::model::event::{EventKind, NewEvent};
-use crate::model::id::UserId;
+use crate::model::id::{InviteId, UserId};
 use crate::model::state::{ForeignAddresses, InviteStatus, MemberStatus, ProvisioningMode, Role, Source};
 use crate::model::tenant::TenantScope;
 use crate::protocol::scim::ScimError;
-use crate::service::{Ctx, Error, Services, access};
+use crate::service::{Ctx, Error, Services, access, invites};
 use crate::store::directories::{DirectorySettings, Footing};
 use crate::store::directory_users::DirectoryUser;
 use crate::store::members::Member;
@@ -152,25 +152,10 @@ impl Change<'_> {
         address: &EmailAddress,
         row: &DirectoryUser,
     ) -> Result<Outcome, Refusal> {
-        let mut role = Role::Member;
-        if let (true, Some(invite), Some(offered)) = (row.active, footing.invite_id, footing.invite_role) {
-            let answered = store::invites::answer(
-                self.tx,
-                self.scope,
-                invite,
-                InviteStatus::Accepted,
-                Some(user),
-                self.ctx.now,
-            );
-            if answered.await? {
-                role = offered.min(Role::Admin);
-                self.event(
-                    EventKind::InviteAccepted,
-                    invite,
-                    json!({ "user": user, "role": role, "by": Source::Scim }),
-                );
-            }
-        }
+        let role = match footing.invite_id {
+            Some(invite) if row.active => self.take_up(invite, user).await?,
+            _ => Role::Member,
+        };
         let member = Member {
             organization_id: self.scope.organization(),
             user_id: user,
@@ -189,11 +174,38 @@ impl Change<'_> {
             version: 1,
         };
         store::members::insert(self.tx, member).await?;
-        self.event(EventKind::MemberAdded, user, json!({ "role": role, "source": Source::Scim }));
+        self.event(
+            EventKind::MemberAdded,
+            user,
+            json!({ "email": address, "role": role, "source": Source::Scim }),
+        );
         if !row.active {
             self.end(user).await?;
         }
         Ok(Outcome::Added)
+    }
+
+    /// Takes up the pending invite for the person: the role that it gives, an admin at most. An invite whose inviter
+    /// could not invite any more gives none, and is taken back.
+    async fn take_up(&mut self, id: InviteId, user: UserId) -> Result<Role, Refusal> {
+        let Some(invite) = store::invites::find(self.tx, self.scope, id).await? else {
+            return Ok(Role::Member);
+        };
+        let fit = invites::owner_behind(self.tx, self.scope, &invite).await?.is_some();
+        let status = if fit { InviteStatus::Accepted } else { InviteStatus::Revoked };
+        let taken = fit.then_some(user);
+        if !store::invites::answer(self.tx, self.scope, id, status, taken, self.ctx.now).await? {
+            return Ok(Role::Member);
+        }
+        if !fit {
+            let data = json!({ "email": invite.email, "because": "inviter_gone" });
+            self.event(EventKind::InviteRevoked, id, data);
+            return Ok(Role::Member);
+        }
+        let role = invite.role.min(Role::Admin);
+        let data = json!({ "email": invite.email, "role": role, "user_id": user, "by": Source::Scim });
+        self.event(EventKind::InviteAccepted, id, data);
+        Ok(role)
     }
 
     /// Links a directory user to a member who is there.

@@ -56,8 +56,6 @@ pub async fn list(services: &Services, ctx: &Ctx, query: &ListQuery) -> Result<L
 fn store_key(key: &IndexKey<'_>) -> Option<Option<DirectoryUserKey>> {
     match key {
         IndexKey::Id(id) => Some(parse_id(id).map(DirectoryUserKey::Id)),
-        // No text in the database has a NUL, and PostgreSQL does not take one as a parameter.
-        IndexKey::UserName(text) | IndexKey::ExternalId(text) if text.contains('\0') => Some(None),
         IndexKey::UserName(name) => Some(Some(DirectoryUserKey::UserName(fold(name)))),
         IndexKey::ExternalId(id) => Some(Some(DirectoryUserKey::ExternalId((*id).to_owned()))),
         IndexKey::DisplayName(_) | IndexKey::Email(_) | IndexKey::Active(_) => None,

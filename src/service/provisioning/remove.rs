@@ -25,7 +25,7 @@ pub async fn remove(services: &Services, ctx: &Ctx, id: &str, if_match: Option<&
         change.end(user).await?;
     }
     store::directory_users::delete(&tx, scope, directory, known).await?;
-    let data = json!({ "user_name": row.user_name, "external_id": row.external_id, "user": row.user_id });
+    let data = json!({ "user_name": row.user_name, "external_id": row.external_id, "user_id": row.user_id });
     change.event(EventKind::DirectoryUserDeleted, row.id, data);
     change.flush().await?;
     tx.commit().await?;

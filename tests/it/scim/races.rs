@@ -1,0 +1,64 @@
+//! Many at once: one wins, the others are told, nothing breaks.
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use super::{Tenant, user};
+use crate::support::app::on_both;
+
+on_both! {
+    async fn sixteen_equal_posts_make_one_user(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let body = user("jo@acme.com");
+        let answers = join_all((0..16).map(|_| acme.post(&body).send())).await;
+        let made = answers.iter().filter(|answer| answer.status == 201).count();
+        assert_eq!(made, 1, "{:?}", answers.iter().map(|a| a.status).collect::<Vec<_>>());
+        for answer in answers.iter().filter(|answer| answer.status != 201) {
+            answer.scim_error(409, Some("uniqueness"));
+        }
+        assert_eq!(acme.get("/Users").send().await.expect(200).json()["totalResults"], 1);
+        assert_eq!(acme.rest("members/count").await["count"], 1);
+    }
+
+    async fn sixteen_names_for_one_person_make_one_member(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let bodies: Vec<_> = (0..16).map(|n| {
+            let mut body = user(&format!("login{n}"));
+            body["emails"][0]["value"] = json!("jo@acme.com");
+            body
+        }).collect();
+        let answers = join_all(bodies.iter().map(|body| acme.post(body).send())).await;
+        assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
+        for answer in answers.iter().filter(|answer| answer.status != 201) {
+            answer.scim_error(409, Some("uniqueness"));
+        }
+        assert_eq!(acme.rest("members/count").await["count"], 1);
+    }
+
+    async fn people_pushed_while_rest_adds_them(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let path = format!("/api/v1/organizations/{}/members", acme.org);
+        for n in 0..8 {
+            let address = format!("jo{n}@acme.com");
+            let (by_hand, person) = (json!({ "email": address }), user(&address));
+            let rest = app.post(&path).operator().json(&by_hand).send();
+            let (pushed, added) = tokio::join!(acme.post(&person).send(), rest);
+            pushed.expect(201);
+            assert!(matches!(added.status, 201 | 409), "{added:?}");
+            assert_eq!(acme.member(&address).await.expect("one member")["status"], "active");
+        }
+    }
+
+    async fn changes_of_one_user_follow_each_other(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let id = acme.user("jo@acme.com").await;
+        let operations: Vec<_> = (0..16)
+            .map(|n| json!([{ "op": "add", "path": "phoneNumbers", "value": [{ "value": format!("{n}"), "type": format!("t{n}") }] }]))
+            .collect();
+        for answer in join_all(operations.iter().map(|o| acme.patch(&id, o).send())).await {
+            answer.expect(200);
+        }
+        let user = acme.get(&format!("/Users/{id}")).send().await.expect(200).json();
+        assert_eq!(user["phoneNumbers"].as_array().expect("numbers").len(), 16, "none is lost");
+    }
+}
