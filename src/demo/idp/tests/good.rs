@@ -5,7 +5,6 @@ use samael::crypto::{Crypto, CryptoProvider};
 use super::super::response::EMAIL_ADDRESS;
 use super::super::signer::KeyInfo;
 use super::*;
-use crate::protocol::saml::signature::XmlsecVerifier;
 use crate::protocol::saml::{AttributeMapping, Identity, NameIdFormat, Subject, peek};
 
 #[test]
@@ -173,35 +172,4 @@ fn address_names_and_key_are_found() {
         identity(&transient, &mapped).unwrap().subject,
         Subject::Address("jane@corp.example".to_owned())
     );
-}
-
-/// Not a check but a measurement: `cargo test --release -- --ignored --nocapture cost_of_one`. The second number
-/// is what is left without samael.
-#[test]
-#[ignore = "prints a measurement"]
-fn cost_of_one_verification() {
-    struct Known(String);
-    impl SignatureVerifier for Known {
-        fn signed_bytes(&self, _: &str, _: &Certificate) -> Result<String, String> {
-            Ok(self.0.clone())
-        }
-    }
-    for placement in PLACEMENTS {
-        let xml = signed(&Signing::at(placement));
-        let value = form(&xml);
-        let expected = expected(&[rsa()]);
-        let known = Known(XmlsecVerifier.signed_bytes(&xml, &expected.certificates[0]).unwrap());
-        let median = |verifier: &dyn SignatureVerifier| {
-            let mut times: Vec<_> = (0..2000)
-                .map(|_| {
-                    let started = std::time::Instant::now();
-                    verify_with(verifier, &value, &expected, NOW).unwrap();
-                    started.elapsed()
-                })
-                .collect();
-            times.sort();
-            times[times.len() / 2].as_micros()
-        };
-        println!("{placement:?}: {} us, of these ours {} us", median(&XmlsecVerifier), median(&known));
-    }
 }
