@@ -17,6 +17,8 @@ mod peers;
 #[cfg(test)]
 mod running;
 #[cfg(test)]
+mod saml;
+#[cfg(test)]
 mod scim;
 #[cfg(test)]
 mod serve;

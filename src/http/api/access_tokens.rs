@@ -6,7 +6,7 @@ use super::caller::Caller;
 use crate::http::state::State;
 use crate::service::access_tokens;
 use poem::http::header;
-use poem::{IntoResponse, Request, Response};
+use poem::{Request, Response};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 
@@ -45,8 +45,8 @@ impl AccessTokensApi {
 pub async fn key_set(request: &Request) -> poem::Result<Response> {
     let state = State::of(request)?;
     let keys = access_tokens::key_set(&state.services).await.map_err(|error| problem(&error))?;
-    Ok(poem::web::Json(keys)
-        .with_header(header::CONTENT_TYPE, "application/jwk-set+json")
-        .with_header(header::CACHE_CONTROL, "public, max-age=300")
-        .into_response())
+    Ok(Response::builder()
+        .content_type("application/jwk-set+json")
+        .header(header::CACHE_CONTROL, "public, max-age=300")
+        .body(keys.to_string()))
 }

@@ -30,23 +30,51 @@ fn add(response: &mut Response, text: &str) {
     }
 }
 
-/// Hands the browser its session. Without an end of its own: the session ends where the database says so.
+/// What a session cookie looks like; without an end of its own, for the session ends where the database says so.
+fn session_text(name: &str, value: &str, https: bool, end: &str) -> String {
+    let secure = if https { "; Secure" } else { "" };
+    format!("{name}={value}; Path=/{end}; HttpOnly; SameSite=Lax{secure}")
+}
+
+fn browser_text(name: &str, value: &str, https: bool) -> String {
+    let site = if https { "SameSite=None; Secure" } else { "SameSite=Lax" };
+    format!("{name}={value}; Path=/; HttpOnly; {site}")
+}
+
+/// Hands the browser its session.
 pub fn set_session(state: &State, response: &mut Response, token: &Token) {
-    let secure = if state.https { "; Secure" } else { "" };
-    let name = state.session_cookie();
-    add(response, &format!("{name}={}; Path=/; HttpOnly; SameSite=Lax{secure}", token.reveal()));
+    add(response, &session_text(state.session_cookie(), token.reveal(), state.https, ""));
 }
 
 /// Takes the session from the browser.
 pub fn clear_session(state: &State, response: &mut Response) {
-    let secure = if state.https { "; Secure" } else { "" };
-    let name = state.session_cookie();
-    add(response, &format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}"));
+    add(response, &session_text(state.session_cookie(), "", state.https, "; Max-Age=0"));
 }
 
 /// Binds the browser.
 pub fn set_browser(state: &State, response: &mut Response, token: &Token) {
-    let site = if state.https { "SameSite=None; Secure" } else { "SameSite=Lax" };
-    let name = browser_cookie(state);
-    add(response, &format!("{name}={}; Path=/; HttpOnly; {site}", token.reveal()));
+    add(response, &browser_text(browser_cookie(state), token.reveal(), state.https));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_keep_them_and_bring_them_back() {
+        // `__Host-` needs Secure, Path=/ and no Domain; a cross-site post brings SameSite=None only.
+        assert_eq!(
+            session_text("__Host-s", "v", true, ""),
+            "__Host-s=v; Path=/; HttpOnly; SameSite=Lax; Secure"
+        );
+        assert_eq!(
+            browser_text("__Host-b", "v", true),
+            "__Host-b=v; Path=/; HttpOnly; SameSite=None; Secure"
+        );
+        assert_eq!(browser_text("b", "v", false), "b=v; Path=/; HttpOnly; SameSite=Lax");
+        assert_eq!(
+            session_text("s", "", false, "; Max-Age=0"),
+            "s=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+        );
+    }
 }
