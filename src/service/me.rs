@@ -12,7 +12,7 @@ use serde_json::json;
 /// The member that the signed-in person is in the session's organization.
 ///
 /// # Errors
-/// [`Error::Refused`] `not_signed_in` for a key.
+/// [`Error::Forbidden`] `session_required` for a key.
 pub async fn member(services: &Services, ctx: &Ctx) -> Result<Member, Error> {
     let Actor::Person { user, organization, .. } = &ctx.actor else { return Err(not_signed_in()) };
     let scope = may(ctx, *organization, Action::ReadMembers)?;
@@ -22,7 +22,7 @@ pub async fn member(services: &Services, ctx: &Ctx) -> Result<Member, Error> {
 /// Ends the session that the caller shows. It is dead at once on every node, with its access tokens.
 ///
 /// # Errors
-/// [`Error::Refused`] `not_signed_in` for a key, which has no session.
+/// [`Error::Forbidden`] `session_required` for a key, which has no session.
 pub async fn sign_out(services: &Services, ctx: &Ctx) -> Result<(), Error> {
     let Actor::Person { organization, session, .. } = &ctx.actor else { return Err(not_signed_in()) };
     let scope = may(ctx, *organization, Action::ReadOrganization)?;
@@ -37,8 +37,8 @@ pub async fn sign_out(services: &Services, ctx: &Ctx) -> Result<(), Error> {
 
 /// The refusal for a credential without a person behind it.
 pub fn not_signed_in() -> Error {
-    Error::refused(
-        "not_signed_in",
+    Error::forbidden(
+        "session_required",
         "\"me\" is the signed-in person, and this credential is an API key. Name the member by id.",
     )
 }

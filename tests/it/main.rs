@@ -5,6 +5,8 @@ mod api;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod authz;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod dns;

@@ -45,7 +45,7 @@ impl Caller {
     /// Reads the user of the path; `me` stands for the signed-in person.
     ///
     /// # Errors
-    /// 404 for an id of another kind; 400 for `me` with a key.
+    /// 404 for an id of another kind; 403 for `me` with a key.
     pub fn user(&self, text: &str) -> std::result::Result<UserId, Failure> {
         match &self.ctx.actor {
             _ if text != "me" => id(text),

@@ -1,7 +1,8 @@
-//! The pages: signing in and out, and how refusals look to people (rule 19). Plain HTML with one style sheet,
+//! The pages: signing in and out, accepting an invite, and how refusals look to people (rule 19). Plain HTML with one style sheet,
 //! readable without script; the templates are checked when this is compiled.
 
 pub mod cookies;
+mod invite;
 mod login;
 mod session;
 
@@ -157,9 +158,12 @@ pub fn add_to(tree: Route, doors: &Doors) -> Route {
     let own = || SameOrigin::always(doors.state.origin.clone(), dialect());
     let login = Methods::new().get(login::show).post(login::submit);
     let logout = Methods::new().get(session::confirm).post(session::sign_out);
+    let invite = Methods::new().get(invite::show).post(invite::accept);
     tree.at("/", dress.on(Methods::new().get(session::root)))
         .at("/login", dress.on(login.with(own())))
         .at("/logout", dress.on(logout.with(own())))
+        .at("/invite", dress.on(invite.with(own())))
+        .at("/static/invite.js", dress.on(Methods::new().get(invite::script)))
         .at("/signed-in", dress.on(Methods::new().get(session::signed_in)))
         .at("/static/postern.css", dress.on(Methods::new().get(style_sheet)))
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use crate::support::app::{Answer, TestApp, on_both, text};
+use crate::support::browser::Browser;
 use crate::support::people::{ended_by_directory, event_kinds, member, members, signed_in};
 
 fn invites(organization: &str) -> String {
@@ -174,6 +175,31 @@ on_both! {
                 assert_eq!((text(&back["member"], "user_id"), text(&back["member"], "role")), (leaver.as_str(), "member"));
             }
         }
+    }
+
+    async fn the_link_works_in_a_browser(app: TestApp) {
+        let org = app.organization("Acme & Söhne").await;
+        let body = json!({ "email": "guest@acme.test" });
+        let link = text(&app.post(&invites(&org)).operator().json(&body).send().await.expect(201).json(), "link").to_owned();
+        let mut browser = Browser::new();
+        let page = browser.open(&link).await;
+        assert_eq!(page.status.as_u16(), 200, "{page}");
+        let policy = page.headers["content-security-policy"].to_str().expect("text");
+        assert!(policy.contains("script-src 'self'"), "{policy}");
+        let script = app.get("/static/invite.js").send().await.expect(200);
+        assert!(script.body.contains("location.hash"), "{}", script.body);
+        // Looking at the link uses nothing up; a wrong code is said plainly; the whole link may be pasted.
+        let wrong = browser.submit(&page, &page.form_with("token").fill("token", "pstn_inv_nonsense")).await;
+        assert_eq!(wrong.status.as_u16(), 400);
+        assert!(wrong.text().contains("not valid") && wrong.text().contains("invite_invalid"), "{wrong}");
+        let welcome = browser.submit(&page, &page.form_with("token").fill("token", &link)).await;
+        assert_eq!(welcome.status.as_u16(), 200, "{welcome}");
+        assert!(welcome.text().contains("Acme & Söhne") && welcome.text().contains("guest@acme.test"), "{welcome}");
+        let again = browser.submit(&page, &page.form_with("token").fill("token", &link)).await;
+        assert_eq!(again.status.as_u16(), 400, "{again}");
+        // A page of another site cannot press the button.
+        let elsewhere = app.post("/invite").header("origin", "https://evil.test").form(&[("token", "x")]).send().await;
+        elsewhere.expect(403);
     }
 
     async fn guessing_is_limited_by_address(app: TestApp) {

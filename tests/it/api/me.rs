@@ -30,7 +30,7 @@ on_both! {
     async fn signing_out_is_final(app: TestApp) {
         let org = app.organization("Acme").await;
         let (_, cookie) = signed_in(&app, &org, "jo@acme.test", "member").await;
-        app.delete("/api/v1/me/session").operator().send().await.problem(400, "not_signed_in");
+        app.delete("/api/v1/me/session").operator().send().await.problem(403, "session_required");
         app.delete("/api/v1/me/session").header("cookie", &format!("postern_session={cookie}")).send().await.problem(403, "cross_origin");
         let out = app.delete("/api/v1/me/session").session(&cookie).send().await.expect(204);
         assert!(out.header("set-cookie").is_some_and(|set| set.starts_with("postern_session=;") && set.contains("Max-Age=0")), "{out:?}");

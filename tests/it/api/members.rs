@@ -86,7 +86,7 @@ on_both! {
         app.patch(&one).operator().header("if-match", "W/\"1\"").json(&json!({})).send().await.problem(412, "precondition_failed");
         let wrong_kind = app.get(&format!("{path}/{org}")).operator().send().await.problem(404, "not_found");
         assert!(text(&wrong_kind, "detail").contains("usr"), "{wrong_kind}");
-        app.get(&format!("{path}/me")).operator().send().await.problem(400, "not_signed_in");
+        app.get(&format!("{path}/me")).operator().send().await.problem(403, "session_required");
         app.get("/api/v1/organizations/me/members").operator().send().await.problem(400, "operator_has_no_organization");
         let nowhere = "/api/v1/organizations/org_01h455vb4pex5vsknk084sn02q/members";
         app.get(nowhere).operator().send().await.problem(404, "not_found");

@@ -1,0 +1,229 @@
+//! Who may do what, for every operation of the OpenAPI document: nobody, a key of another organization, keys that
+//! lack one scope, the key that has just enough, and an ordinary member. An operation without a row here fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use postern::model::scope::Scope;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::app::{Answer, TestApp, on_both, text};
+use crate::support::people::signed_in;
+
+/// Who an operation is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum For {
+    /// Everybody: it asks for no credential.
+    Everybody,
+    /// Whoever has a credential; keys need these scopes.
+    Anybody(&'static [&'static str]),
+    /// Signed-in people.
+    People,
+    /// The operator.
+    Operator,
+    /// Keys of the organization with all of these scopes, and its members of every role.
+    Members(&'static [&'static str]),
+    /// The same, but of its people admins and owners only.
+    Admins(&'static [&'static str]),
+}
+
+/// Every operation, with a body that is right where one is needed.
+fn rows() -> BTreeMap<&'static str, (For, Value)> {
+    use For::{Admins, Anybody, Everybody, Members, Operator, People};
+    let none = || Value::Null;
+    BTreeMap::from([
+        ("create_organization", (Operator, json!({ "name": "Mine" }))),
+        ("list_organizations", (Anybody(&["organization:read"]), none())),
+        ("get_own_organization", (Anybody(&["organization:read"]), none())),
+        ("get_organization", (Members(&["organization:read"]), none())),
+        ("update_organization", (Admins(&["organization:write"]), json!({ "name": "New" }))),
+        ("claim_domain", (Admins(&["domain:write"]), json!({ "name": "acme.test" }))),
+        ("list_domains", (Admins(&["domain:read"]), none())),
+        ("get_domain", (Admins(&["domain:read"]), none())),
+        ("update_domain", (Admins(&["domain:write"]), json!({ "jit_provisioning_enabled": true }))),
+        ("delete_domain", (Admins(&["domain:write"]), none())),
+        ("verify_domain", (Admins(&["domain:write"]), none())),
+        ("renew_domain", (Admins(&["domain:write"]), none())),
+        (
+            "create_saml_connection",
+            (Admins(&["saml_connection:write"]), json!({ "name": "Okta", "type": "okta", "domain_ids": [] })),
+        ),
+        ("list_saml_connections", (Admins(&["saml_connection:read"]), none())),
+        ("get_saml_connection", (Admins(&["saml_connection:read"]), none())),
+        ("update_saml_connection", (Admins(&["saml_connection:write"]), json!({ "name": "New" }))),
+        ("delete_saml_connection", (Admins(&["saml_connection:write"]), none())),
+        (
+            "activate_saml_connection",
+            (Admins(&["saml_connection:write", "trust"]), json!({ "skip_test": true })),
+        ),
+        ("deactivate_saml_connection", (Admins(&["saml_connection:write"]), none())),
+        ("get_scim", (Admins(&["scim:read"]), none())),
+        ("update_scim", (Admins(&["scim:write"]), json!({}))),
+        ("create_scim_token", (Admins(&["scim:write", "trust"]), none())),
+        ("revoke_scim_token", (Admins(&["scim:write"]), none())),
+        ("add_member", (Admins(&["organization_member:write"]), json!({ "email": "new@acme.test" }))),
+        ("list_members", (Members(&["organization_member:read"]), none())),
+        ("count_members", (Members(&["organization_member:read"]), none())),
+        ("get_member", (Members(&["organization_member:read"]), none())),
+        ("update_member", (Admins(&["organization_member:write"]), json!({ "role": "member" }))),
+        ("remove_member", (Admins(&["organization_member:write"]), none())),
+        ("create_invite", (Admins(&["invite:write"]), json!({ "email": "guest@acme.test" }))),
+        ("list_invites", (Admins(&["invite:read"]), none())),
+        ("get_invite", (Admins(&["invite:read"]), none())),
+        ("revoke_invite", (Admins(&["invite:write"]), none())),
+        ("accept_invite", (Everybody, json!({ "token": "pstn_inv_x" }))),
+        (
+            "create_api_key",
+            (Admins(&["api_key:write"]), json!({ "name": "more", "scopes": ["api_key:write"] })),
+        ),
+        ("list_api_keys", (Admins(&["api_key:read"]), none())),
+        ("get_api_key", (Admins(&["api_key:read"]), none())),
+        ("revoke_api_key", (Admins(&["api_key:write"]), none())),
+        ("list_events", (Admins(&["event:read"]), none())),
+        ("get_me", (Anybody(&[]), none())),
+        ("end_my_session", (People, none())),
+        ("create_access_token", (People, none())),
+    ])
+}
+
+/// An operation of the document, aimed at an organization.
+struct Operation {
+    id: String,
+    method: Method,
+    /// With ids of things that are not there.
+    path: String,
+    body: Value,
+    access: For,
+    /// Whether the path names an organization.
+    of_organization: bool,
+}
+
+impl Operation {
+    async fn by(&self, app: &TestApp, credential: Option<&str>) -> Answer {
+        let mut call = app.call(self.method.clone(), &self.path);
+        if let Some(credential) = credential {
+            call = if credential.starts_with("pstn_ses_") {
+                call.session(credential)
+            } else {
+                call.bearer(credential)
+            };
+        }
+        if !self.body.is_null() {
+            call = call.json(&self.body);
+        }
+        call.send().await
+    }
+}
+
+/// Every operation, read from the document; fails for one without a row and for a row without one.
+fn operations(organization: &str) -> Vec<Operation> {
+    const SUFFIX: &str = "01h455vb4pex5vsknk084sn02q";
+    let document = postern::http::api::service("http://localhost").spec();
+    let document: Value = serde_json::from_str(&document).expect("the document");
+    let mut rows = rows();
+    let mut operations = Vec::new();
+    for (pattern, item) in document["paths"].as_object().expect("paths") {
+        let mut path = format!("/api/v1{pattern}").replace("{organization_id}", organization);
+        for (name, prefix) in [
+            ("domain_id", "dom"),
+            ("connection_id", "con"),
+            ("token_id", "sct"),
+            ("user_id", "usr"),
+            ("invite_id", "inv"),
+            ("api_key_id", "key"),
+        ] {
+            path = path.replace(&format!("{{{name}}}"), &format!("{prefix}_{SUFFIX}"));
+        }
+        assert!(!path.contains('{'), "no id for {path}");
+        for (method, operation) in item.as_object().expect("operations") {
+            let id = text(operation, "operationId").to_owned();
+            let (access, body) = rows.remove(id.as_str()).unwrap_or_else(|| panic!("no row for {id}"));
+            assert_eq!(
+                operation.get("security").is_none(),
+                access == For::Everybody,
+                "the document says wrongly whether {id} needs a credential"
+            );
+            operations.push(Operation {
+                id,
+                method: method.to_uppercase().parse().expect("a method"),
+                path: path.clone(),
+                body,
+                access,
+                of_organization: pattern.contains("{organization_id}"),
+            });
+        }
+    }
+    assert!(rows.is_empty(), "rows of no operation: {:?}", rows.keys());
+    operations
+}
+
+/// All scopes but this one.
+fn all_but(lacking: Option<&str>) -> Vec<&'static str> {
+    Scope::ALL.iter().map(|scope| scope.as_str()).filter(|scope| Some(*scope) != lacking).collect()
+}
+
+on_both! {
+    async fn every_operation_is_for_those_it_is_for(app: TestApp) {
+        let org = app.organization("Acme").await;
+        let elsewhere = app.organization("Elsewhere").await;
+        let stranger = app.api_key(&elsewhere, &all_but(None)).await;
+        let operations = operations(&org);
+        let needed: BTreeSet<&str> = operations.iter().flat_map(|operation| match operation.access {
+            For::Anybody(scopes) | For::Members(scopes) | For::Admins(scopes) => scopes,
+            For::Everybody | For::People | For::Operator => &[],
+        }).copied().collect();
+        let mut lacking = BTreeMap::new();
+        for scope in needed {
+            lacking.insert(scope, app.api_key(&org, &all_but(Some(scope))).await);
+        }
+        let (_, plain) = signed_in(&app, &org, "plain@acme.test", "member").await;
+        let (_, outsider) = signed_in(&app, &elsewhere, "owner@elsewhere.test", "owner").await;
+
+        for operation in &operations {
+            let id = &operation.id;
+            let nobody = operation.by(&app, None).await;
+            if operation.access == For::Everybody {
+                assert!(!matches!(nobody.status, 401 | 403), "{id}: {nobody:?}");
+                continue;
+            }
+            nobody.problem(401, "credential_missing");
+            if operation.of_organization {
+                // Whatever else they may: a foreign organization is not there for them.
+                operation.by(&app, Some(&stranger)).await.problem(404, "not_found");
+                operation.by(&app, Some(&outsider)).await.problem(404, "not_found");
+            }
+            let member = match operation.access {
+                // Signing out would end the test's session.
+                For::People => {
+                    operation.by(&app, Some(&stranger)).await.problem(403, "session_required");
+                    continue;
+                }
+                For::Operator => {
+                    operation.by(&app, Some(&stranger)).await.problem(403, "operator_only");
+                    operation.by(&app, Some(&outsider)).await.problem(403, "operator_only");
+                    operation.by(&app, Some(&plain)).await.problem(403, "operator_only");
+                    continue;
+                }
+                _ => operation.by(&app, Some(&plain)).await,
+            };
+            let (scopes, for_members) = match operation.access {
+                For::Anybody(scopes) | For::Members(scopes) => (scopes, true),
+                For::Admins(scopes) => (scopes, false),
+                _ => unreachable!("left above"),
+            };
+            if for_members {
+                assert!(!matches!(member.status, 401 | 403), "{id}: {member:?}");
+            } else {
+                member.problem(403, "role_too_low");
+            }
+            for scope in scopes {
+                let refused = operation.by(&app, Some(&lacking[scope])).await.problem(403, "scope_missing");
+                assert!(text(&refused, "detail").contains(scope), "{id} names the missing scope: {refused}");
+            }
+            let own = if scopes.is_empty() { &["event:read"] } else { scopes };
+            let enough = app.api_key(&org, own).await;
+            let allowed = operation.by(&app, Some(&enough)).await;
+            assert!(!matches!(allowed.status, 401 | 403 | 405 | 415 | 429 | 500..), "{id}: {allowed:?}");
+        }
+    }
+}
