@@ -43,6 +43,15 @@ fn announce(config: &Config, running: &Running) {
         database = running.services().db.kind(),
         "serving"
     );
+    let url = config.public_url.url();
+    let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    if here && url.port_or_known_default() != Some(running.address.port()) {
+        tracing::warn!(
+            public_url = %config.public_url,
+            "public_url names another port of this machine than the one listened on: links, sign-in and SCIM URLs go \
+             there; set public_url (POSTERN_PUBLIC_URL) to where browsers reach this server"
+        );
+    }
     if let Some(address) = running.metrics_address {
         tracing::info!(listening = format!("http://{address}/metrics"), "metrics");
     }

@@ -28,7 +28,7 @@ use middleware::{
 };
 use payload::Dialect;
 use poem::middleware::{AddData, CookieJarManager};
-use poem::{EndpointExt, IntoEndpoint, Response, Route};
+use poem::{EndpointExt, Response, Route};
 use state::State;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +58,6 @@ pub fn routes(doors: &Doors) -> impl poem::Endpoint<Output = Response> + 'static
 
     let api_service = api::service(public_url);
     let document = api_service.spec();
-    let docs = api_service.scalar();
     let api = api_service
         .with(api::idempotency::Idempotency)
         .with(BodyLimit { max_bytes: doors.body_limit, arrive_within: BODY_WITHIN, dialect: problem.clone() })
@@ -68,8 +67,7 @@ pub fn routes(doors: &Doors) -> impl poem::Endpoint<Output = Response> + 'static
         .with(RateLimitHeaders)
         .with(SecurityHeaders::new(HeaderProfile::Api, https))
         .with(doors.metrics.surface("api"));
-    let docs = docs
-        .into_endpoint()
+    let docs = api::docs::page(public_url)
         .with(SecurityHeaders::new(HeaderProfile::Docs, https))
         .with(doors.metrics.surface("docs"));
     let health = health::routes(Arc::clone(&doors.readiness))

@@ -8,6 +8,7 @@ pub mod caller;
 pub mod connection_views;
 pub mod connections;
 pub mod directories;
+pub mod docs;
 pub mod domains;
 pub mod dto;
 pub mod events;
