@@ -35,6 +35,7 @@ fn rows() -> BTreeMap<&'static str, (For, Value)> {
         ("create_organization", (Operator, json!({ "name": "Mine" }))),
         ("list_organizations", (Anybody(&["organization:read"]), none())),
         ("get_own_organization", (Anybody(&["organization:read"]), none())),
+        ("update_own_organization", (Admins(&["organization:write"]), json!({ "name": "New" }))),
         ("get_organization", (Members(&["organization:read"]), none())),
         ("update_organization", (Admins(&["organization:write"]), json!({ "name": "New" }))),
         ("claim_domain", (Admins(&["domain:write"]), json!({ "name": "acme.test" }))),

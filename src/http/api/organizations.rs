@@ -5,6 +5,7 @@ use super::answer::{Answer, Found, Listed, Made, if_match};
 use super::caller::Caller;
 use super::dto::{PageView, Time, id, page_request};
 use crate::http::payload::JsonBody;
+use crate::model::id::OrganizationId;
 use crate::model::state::{FirstLink, ProvisioningMode};
 use crate::service::organizations::{self, Organization};
 use poem_openapi::param::{Header, Path, Query};
@@ -143,6 +144,20 @@ impl OrganizationsApi {
         Ok(Found::new(OrganizationView::from(&row), row.version))
     }
 
+    /// Change the organization of the credential
+    #[oai(path = "/me", method = "patch", operation_id = "update_own_organization")]
+    async fn update_own(
+        &self,
+        caller: Caller,
+        /// The `ETag` that was read; the change is refused if it is not current any more.
+        #[oai(name = "If-Match")]
+        if_match_header: Header<Option<String>>,
+        body: JsonBody<UpdateOrganization>,
+    ) -> Answer<Found<OrganizationView>> {
+        let own = caller.organization("me")?;
+        change(&caller, own, if_match_header.0.as_deref(), body.0).await
+    }
+
     /// Read an organization
     #[oai(path = "/:organization_id", method = "get", operation_id = "get_organization")]
     async fn get(&self, caller: Caller, organization_id: Path<String>) -> Answer<Found<OrganizationView>> {
@@ -161,19 +176,25 @@ impl OrganizationsApi {
         if_match_header: Header<Option<String>>,
         body: JsonBody<UpdateOrganization>,
     ) -> Answer<Found<OrganizationView>> {
-        let expected = if_match(if_match_header.0.as_deref())?;
-        let body = body.0;
-        let change = organizations::UpdateOrganization {
-            name: body.name,
-            slug: body.slug,
-            provisioning_mode: body.provisioning_mode,
-            first_link: body.first_link,
-            session_lifetime_seconds: patch(body.session_lifetime_seconds),
-            session_idle_seconds: patch(body.session_idle_seconds),
-        };
-        let row =
-            organizations::update(caller.services(), &caller.ctx, id(&organization_id)?, expected, change)
-                .await?;
-        Ok(Found::new(OrganizationView::from(&row), row.version))
+        change(&caller, id(&organization_id)?, if_match_header.0.as_deref(), body.0).await
     }
+}
+
+async fn change(
+    caller: &Caller,
+    organization: OrganizationId,
+    if_match_header: Option<&str>,
+    body: UpdateOrganization,
+) -> Answer<Found<OrganizationView>> {
+    let expected = if_match(if_match_header)?;
+    let change = organizations::UpdateOrganization {
+        name: body.name,
+        slug: body.slug,
+        provisioning_mode: body.provisioning_mode,
+        first_link: body.first_link,
+        session_lifetime_seconds: patch(body.session_lifetime_seconds),
+        session_idle_seconds: patch(body.session_idle_seconds),
+    };
+    let row = organizations::update(caller.services(), &caller.ctx, organization, expected, change).await?;
+    Ok(Found::new(OrganizationView::from(&row), row.version))
 }
