@@ -10,7 +10,7 @@ use super::caller::Caller;
 use crate::http::payload::Problem;
 use crate::http::state::State;
 use crate::service::idempotency::{Claim, KeptAnswer, Turn, begin, keep, release};
-use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use serde_json::Value;
 use std::sync::Arc;
@@ -55,8 +55,11 @@ impl<E: Endpoint + 'static> Endpoint for Idempotent<E> {
         request.extensions_mut().insert(caller.clone());
         let state = Arc::clone(State::of(&request)?);
         let body = request.take_body().into_bytes().await?;
-        let claim =
-            Claim { credential: caller.credential_name(), key, request_hash: digest(&request, &body) };
+        let claim = Claim {
+            credential: caller.credential_name(),
+            key,
+            request_hash: digest(request.method(), request.original_uri(), &body),
+        };
         request.set_body(body);
         match begin(&state.services, &claim, caller.ctx.now).await.map_err(|error| problem(&error))? {
             Turn::Replay(answer) => Ok(replayed(answer)),
@@ -119,10 +122,10 @@ fn read_key(request: &Request) -> Result<String, Problem> {
 }
 
 /// A digest of what the key is bound to. Lengths stand in front, so that no two requests run together.
-fn digest(request: &Request, body: &[u8]) -> Vec<u8> {
+fn digest(method: &Method, target: &Uri, body: &[u8]) -> Vec<u8> {
     let mut hash = openssl::sha::Sha256::new();
-    let target = request.original_uri().path_and_query().map_or("", |target| target.as_str());
-    for part in [request.method().as_str().as_bytes(), target.as_bytes(), body] {
+    let target = target.path_and_query().map_or("", |target| target.as_str());
+    for part in [method.as_str().as_bytes(), target.as_bytes(), body] {
         hash.update(&part.len().to_be_bytes());
         hash.update(part);
     }
@@ -165,9 +168,9 @@ mod tests {
 
     #[test]
     fn address_and_body_cannot_be_shifted_into_each_other() {
-        let request = |uri: &'static str| Request::builder().uri_str(uri).method(Method::POST).finish();
-        assert_eq!(digest(&request("/a"), b"b"), digest(&request("/a"), b"b"));
-        assert_ne!(digest(&request("/a"), b"b"), digest(&request("/ab"), b""));
-        assert_ne!(digest(&request("/a?x=1"), b"b"), digest(&request("/a"), b"b"));
+        let of = |target: &'static str, body: &[u8]| digest(&Method::POST, &Uri::from_static(target), body);
+        assert_eq!(of("/a", b"b"), of("/a", b"b"));
+        assert_ne!(of("/a", b"b"), of("/ab", b""));
+        assert_ne!(of("/a?x=1", b"b"), of("/a", b"b"));
     }
 }
