@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod config;
+pub mod demo;
 pub mod doctor;
 pub mod error;
 pub mod health;
@@ -40,6 +41,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the server; without any configuration on SQLite under ./data
     Serve(args::ServeArgs),
+    /// Show the gateway at work on this machine with real peers beside it, then stay up to be tried by hand
+    Demo(args::DemoArgs),
     /// Bring the database's schema to this version, show where it stands, or undo its last steps
     #[command(subcommand)]
     Migrate(args::MigrateCommand),
@@ -96,6 +99,7 @@ fn run(cli: &Cli) -> Result<(), CliError> {
             block_on(operator_key::run(command, &config))
         }
         Command::Openapi => openapi::run(&load(file)?),
+        Command::Demo(args) => block_on(demo::run(args)),
         Command::Config(command) => config::run(command, file),
         Command::Health => health::run(&load(file)?),
     }

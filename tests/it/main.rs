@@ -9,6 +9,8 @@ mod authz;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod dns;
 #[cfg(test)]
 mod dockerfile;
