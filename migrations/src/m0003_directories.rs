@@ -54,6 +54,7 @@ crate::step!(
                 REFERENCES members (organization_id, user_id)
         )",
         "CREATE INDEX directory_users_directory_id_external_id_idx ON directory_users (directory_id, external_id)",
+        "CREATE INDEX directory_users_held_idx ON directory_users (organization_id, address) WHERE user_id IS NULL",
         "CREATE INDEX directory_users_directory_id_id_idx ON directory_users (directory_id, id)",
     ],
     down: &["DROP TABLE directory_users", "DROP TABLE scim_tokens", "DROP TABLE directories"],

@@ -62,8 +62,11 @@ impl From<OffsetDateTime> for Timestamp {
 
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text = self.to_datetime().format(&Rfc3339).map_err(|_| std::fmt::Error)?;
-        f.write_str(&text)
+        match self.to_datetime().format(&Rfc3339) {
+            Ok(text) => f.write_str(&text),
+            // A year that RFC 3339 cannot write; whoever sent it is told of it nevertheless.
+            Err(_) => write!(f, "{} s from 1970", self.unix_seconds()),
+        }
     }
 }
 

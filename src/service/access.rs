@@ -45,8 +45,8 @@ pub async fn end(
     let sessions = store::sessions::end_of_user(tx, scope, user, ctx.now).await?;
     let links = store::links::delete_of_user(tx, scope, user).await?;
     let account = store::users::find(tx, user).await?;
-    let address = member.email.clone().or_else(|| account.and_then(|a| a.email));
-    for invite in store::invites::revoke_of_person(tx, scope, address.as_ref(), user, ctx.now).await? {
+    let addresses: Vec<_> = member.email.clone().into_iter().chain(account.and_then(|a| a.email)).collect();
+    for invite in store::invites::revoke_of_person(tx, scope, &addresses, user, ctx.now).await? {
         let data = json!({ "email": invite.email, "because": "deprovisioned" });
         services.record(tx, ctx, scope.organization(), EventKind::InviteRevoked, invite.id, data).await?;
     }
@@ -79,7 +79,11 @@ pub async fn end(
         services.record(tx, ctx, scope.organization(), kind, user, data).await?;
         changed
     };
-    if was_owner && store::members::lock_owners(tx, scope).await?.is_empty() {
+    // The organization's row orders this after a promotion that is under way: it is counted, or finds the mark.
+    if was_owner
+        && store::organizations::lock(tx, scope).await?.is_some()
+        && store::members::count_owners(tx, scope).await? == 0
+    {
         store::organizations::set_ownerless(tx, scope, Some(ctx.now)).await?;
         let data = json!({ "last_owner": user });
         services
@@ -208,7 +212,7 @@ pub async fn maker(tx: &Tx, ctx: &Ctx, scope: TenantScope, role: Role) -> Result
 
 /// Marks an organization as owned again, where it was without an owner (rule 12).
 pub async fn settle_owner(tx: &Tx, scope: TenantScope) -> Result<(), Error> {
-    let organization = store::organizations::find(tx, scope).await?;
+    let organization = store::organizations::lock(tx, scope).await?;
     if organization.is_some_and(|organization| organization.ownerless_since.is_some()) {
         store::organizations::set_ownerless(tx, scope, None).await?;
     }

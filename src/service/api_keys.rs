@@ -23,6 +23,8 @@ use serde_json::json;
 
 /// Names are at most this long.
 const MAX_NAME: usize = 100;
+/// The last time that can be written as a time: 9999-12-31T23:59:59Z.
+const LAST_EXPIRY: Timestamp = Timestamp::from_micros(253_402_300_799_000_000);
 
 /// A new key.
 #[derive(Debug, Clone)]
@@ -56,6 +58,11 @@ fn check(new: &CreateApiKey, now: Timestamp) -> Result<(String, ScopeSet), Error
     {
         let message = format!("{end} is over; a time after {now} was expected.");
         wrong("expires_at", "in_the_past", message);
+    }
+    if new.expires_at.is_some_and(|end| end > LAST_EXPIRY) {
+        let message =
+            format!("A key lives until {LAST_EXPIRY} at most; leave expires_at out for one without end.");
+        wrong("expires_at", "out_of_range", message);
     }
     if errors.is_empty() { Ok((name, scopes)) } else { Err(Error::Invalid(errors)) }
 }

@@ -6,11 +6,11 @@ pub use crate::store::scim_tokens::ScimToken;
 
 use super::organizations::expect_version;
 use super::permissions::{Action, may};
-use super::{Ctx, Error, Services};
+use super::{Ctx, Error, Services, access};
 use crate::model::event::EventKind;
 use crate::model::id::{OrganizationId, ScimTokenId};
 use crate::model::secret::{Token, TokenKind};
-use crate::model::state::{ForeignAddresses, ProvisioningMode};
+use crate::model::state::{ForeignAddresses, ProvisioningMode, Role};
 use crate::model::tenant::TenantScope;
 use crate::store::domains::Domain;
 use crate::store::{self, Tx};
@@ -99,6 +99,7 @@ pub async fn create_token(
     let scope = may(ctx, organization, Action::WriteScim)?;
     may(ctx, organization, Action::ChangeTrust)?;
     let tx = services.begin().await?;
+    access::maker(&tx, ctx, scope, Role::Owner).await?;
     let directory = lock(&tx, scope).await?;
     let live = store::scim_tokens::list(&tx, scope).await?;
     if live.iter().filter(|token| token.revoked_at.is_none()).count() >= MOST_TOKENS {

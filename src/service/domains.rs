@@ -7,7 +7,7 @@
 pub use crate::store::domains::Domain;
 
 use super::dns_check::check_challenge;
-use super::organizations::{difference, expect_version};
+use super::organizations::{difference, expect_version, reach};
 use super::permissions::{Action, may};
 use super::{Ctx, Error, Services};
 use crate::model::actor::Actor;
@@ -104,7 +104,7 @@ pub async fn list(
     organization: OrganizationId,
     request: &PageRequest,
 ) -> Result<Page<Domain>, Error> {
-    let scope = may(ctx, organization, Action::ReadDomains)?;
+    let scope = reach(services, ctx, organization, Action::ReadDomains).await?;
     Ok(store::domains::list(&services.db, scope, request).await?)
 }
 

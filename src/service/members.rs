@@ -6,7 +6,7 @@
 
 pub use crate::store::members::{Member, MemberFilter};
 
-use super::organizations::{expect_version, reach};
+use super::organizations::{check_search, expect_version, reach};
 use super::permissions::{Action, highest_role};
 use super::{Ctx, Error, FieldError, Services, access};
 use crate::model::actor::Actor;
@@ -19,7 +19,7 @@ use crate::model::tenant::TenantScope;
 use crate::store::{self, Tx};
 use serde_json::{Value, json};
 
-/// Names and searched texts are at most this long.
+/// Names are at most this long.
 const MAX_NAME: usize = 200;
 
 /// What an organization calls a person.
@@ -219,7 +219,7 @@ fn taken_meanwhile(error: Error) -> Error {
 /// A page of members. Removed ones are in no list.
 ///
 /// # Errors
-/// [`Error::Invalid`] for a search text that is too long.
+/// [`Error::Invalid`] for a search text that is too long or has control characters.
 pub async fn list(
     services: &Services,
     ctx: &Ctx,
@@ -228,10 +228,7 @@ pub async fn list(
     request: &PageRequest,
 ) -> Result<Page<Member>, Error> {
     let scope = reach(services, ctx, organization, Action::ReadMembers).await?;
-    if filter.search.as_ref().is_some_and(|text| text.chars().count() > MAX_NAME) {
-        let message = format!("At most {MAX_NAME} characters can be searched for.");
-        return Err(Error::field("search", "too_long", message));
-    }
+    check_search(filter.search.as_deref())?;
     Ok(store::members::list(&services.db, scope, filter, request).await?)
 }
 

@@ -50,6 +50,20 @@ fn check_name(name: &str, errors: &mut Vec<FieldError>) -> String {
     name.to_owned()
 }
 
+/// Refuses a text to search for that no database takes.
+pub(super) fn check_search(text: Option<&str>) -> Result<(), Error> {
+    match text {
+        Some(text) if text.chars().count() > MAX_NAME => {
+            let message = format!("At most {MAX_NAME} characters can be searched for.");
+            Err(Error::field("search", "too_long", message))
+        }
+        Some(text) if text.chars().any(char::is_control) => {
+            Err(Error::field("search", "search_invalid", "Control characters cannot be searched for."))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn check_slug(slug: &str, errors: &mut Vec<FieldError>) {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let fine = (3..=50).contains(&slug.len())
@@ -151,12 +165,16 @@ pub async fn create(services: &Services, ctx: &Ctx, new: CreateOrganization) -> 
 }
 
 /// The organizations that the caller reaches: all for the operator, else the one of the credential.
+///
+/// # Errors
+/// [`Error::Invalid`] for a search text that is too long or has control characters.
 pub async fn list(
     services: &Services,
     ctx: &Ctx,
     search: Option<&str>,
     request: &PageRequest,
 ) -> Result<Page<Organization>, Error> {
+    check_search(search)?;
     if let Some(own) = ctx.actor.organization() {
         let organization = find(services, ctx, own).await?;
         let folded = search.map(str::to_lowercase);

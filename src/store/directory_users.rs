@@ -5,6 +5,7 @@ pub use super::entities::directory_users::Model as DirectoryUser;
 use super::Conn;
 use super::entities::directory_users::{Column, Entity};
 use super::error::StoreError;
+use crate::model::email::EmailAddress;
 use crate::model::id::{DirectoryId, DirectoryUserId, UserId};
 use crate::model::tenant::TenantScope;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -69,6 +70,22 @@ pub async fn find_by_user(
         .filter(Column::UserId.eq(user))
         .one(conn.inner())
         .await?)
+}
+
+/// Whether a held directory user with this address is inactive: the directory has put the person out already.
+pub async fn is_held_inactive(
+    conn: &impl Conn,
+    scope: TenantScope,
+    address: &EmailAddress,
+) -> Result<bool, StoreError> {
+    let found = Entity::find()
+        .filter(Column::OrganizationId.eq(scope.organization()))
+        .filter(Column::Address.eq(address.clone()))
+        .filter(Column::UserId.is_null())
+        .filter(Column::Active.eq(false))
+        .one(conn.inner())
+        .await?;
+    Ok(found.is_some())
 }
 
 /// How many directory users match.

@@ -12,7 +12,7 @@ use crate::model::secret::TokenHash;
 use crate::model::state::InviteStatus;
 use crate::model::tenant::TenantScope;
 use crate::model::time::Timestamp;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 fn of(scope: TenantScope) -> Condition {
     Condition::all().add(Column::OrganizationId.eq(scope.organization()))
@@ -68,20 +68,24 @@ pub async fn answer(
     Ok(done.rows_affected == 1)
 }
 
-/// Revokes all pending invites to an address or from a user (rule 11); gives them.
+/// Revokes all pending invites to any of these addresses or from a user (rule 11); gives them.
 pub async fn revoke_of_person(
     conn: &impl Conn,
     scope: TenantScope,
-    email: Option<&EmailAddress>,
+    addresses: &[EmailAddress],
     user: UserId,
     now: Timestamp,
 ) -> Result<Vec<Invite>, StoreError> {
-    let mut whose = Condition::any().add(Column::InvitedByUserId.eq(user));
-    if let Some(email) = email {
-        whose = whose.add(Column::Email.eq(email.clone()));
-    }
+    let whose = Condition::any()
+        .add(Column::InvitedByUserId.eq(user))
+        .add(Column::Email.is_in(addresses.iter().cloned()));
     let condition = of(scope).add(Column::Status.eq(InviteStatus::Pending)).add(whose);
-    let invites = Entity::find().filter(condition.clone()).all(conn.inner()).await?;
+    let invites = Entity::find()
+        .filter(condition.clone())
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .all(conn.inner())
+        .await?;
     if !invites.is_empty() {
         Entity::update_many()
             .col_expr(Column::Status, InviteStatus::Revoked.into())

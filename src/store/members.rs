@@ -61,6 +61,12 @@ pub async fn lock_owners(conn: &impl Conn, scope: TenantScope) -> Result<Vec<Mem
         .await?)
 }
 
+/// How many active owners there are.
+pub async fn count_owners(conn: &impl Conn, scope: TenantScope) -> Result<u64, StoreError> {
+    let owners = of(scope).add(Column::Role.eq(Role::Owner)).add(Column::Status.eq(MemberStatus::Active));
+    Ok(Entity::find().filter(owners).count(conn.inner()).await?)
+}
+
 /// Inserts a new member.
 pub async fn insert(conn: &impl Conn, row: Member) -> Result<(), StoreError> {
     super::insert::<Entity>(conn, row).await
@@ -96,11 +102,10 @@ pub async fn list(
         condition = condition.add(Column::Role.eq(role));
     }
     if let Some(text) = &filter.search {
-        let text = text.to_lowercase();
         condition = condition.add(
             [Column::Email, Column::DisplayName, Column::GivenName, Column::FamilyName]
                 .into_iter()
-                .fold(Condition::any(), |any, column| any.add(super::contains_folded(column, &text))),
+                .fold(Condition::any(), |any, column| any.add(super::contains_folded(column, text))),
         );
     }
     let order = if filter.descending { "-joined_at" } else { "joined_at" };

@@ -267,17 +267,48 @@ where
 }
 
 /// Whether a text column has this text in it, without case; `%` and `_` stand for themselves.
-fn contains_folded<C: ColumnTrait>(column: C, folded: &str) -> sea_orm::sea_query::SimpleExpr {
+///
+/// SQLite (and PostgreSQL in the C locale) folds ASCII letters only. So a text with other letters is also looked for
+/// as it was written, and in the spellings that names have: small, capitalized, all capitals.
+fn contains_folded<C: ColumnTrait>(column: C, text: &str) -> Condition {
     use sea_orm::ExprTrait;
     use sea_orm::sea_query::{Func, LikeExpr};
-    let mut pattern = String::with_capacity(folded.len() + 2);
+    let like = |text: &str| LikeExpr::new(pattern(text)).escape('\\');
+    let small = text.to_lowercase();
+    let found = Condition::any().add(Expr::expr(Func::lower(Expr::col(column))).like(like(&small)));
+    if text.is_ascii() {
+        return found;
+    }
+    [text.to_owned(), capitalized(&small), text.to_uppercase(), small]
+        .iter()
+        .fold(found, |found, text| found.add(Expr::col(column).like(like(text))))
+}
+
+/// The pattern of LIKE for a text anywhere.
+fn pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
     pattern.push('%');
-    for character in folded.chars() {
+    for character in text.chars() {
         if matches!(character, '%' | '_' | '\\') {
             pattern.push('\\');
         }
         pattern.push(character);
     }
     pattern.push('%');
-    Expr::expr(Func::lower(Expr::col(column))).like(LikeExpr::new(pattern).escape('\\'))
+    pattern
+}
+
+/// With a capital at the beginning of each word.
+fn capitalized(small: &str) -> String {
+    let mut begins = true;
+    let mut capitalized = String::with_capacity(small.len());
+    for character in small.chars() {
+        if begins {
+            capitalized.extend(character.to_uppercase());
+        } else {
+            capitalized.push(character);
+        }
+        begins = !character.is_alphanumeric();
+    }
+    capitalized
 }

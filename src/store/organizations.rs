@@ -9,6 +9,7 @@ use crate::model::id::OrganizationId;
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::tenant::{InstallationScope, TenantScope};
 use crate::model::time::Timestamp;
+use sea_orm::sea_query::LockType;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QuerySelect};
 
 /// The organization of the scope; `None` if it is gone.
@@ -16,9 +17,10 @@ pub async fn find(conn: &impl Conn, scope: TenantScope) -> Result<Option<Organiz
     Ok(Entity::find_by_id(scope.organization()).one(conn.inner()).await?)
 }
 
-/// The same, locked until the transaction ends.
+/// The same, locked until the transaction ends. What refers to the organization can still be written meanwhile: each
+/// event refers to it, and two transactions that have written one must not wait for each other here.
 pub async fn lock(conn: &impl Conn, scope: TenantScope) -> Result<Option<Organization>, StoreError> {
-    Ok(Entity::find_by_id(scope.organization()).lock_exclusive().one(conn.inner()).await?)
+    Ok(Entity::find_by_id(scope.organization()).lock(LockType::NoKeyUpdate).one(conn.inner()).await?)
 }
 
 /// Inserts a new organization.
@@ -63,11 +65,10 @@ pub async fn list(
 ) -> Result<Page<Organization>, StoreError> {
     let mut filter = Condition::all();
     if let Some(text) = search {
-        let text = text.to_lowercase();
         filter = filter.add(
             Condition::any()
-                .add(super::contains_folded(Column::Name, &text))
-                .add(super::contains_folded(Column::Slug, &text)),
+                .add(super::contains_folded(Column::Name, text))
+                .add(super::contains_folded(Column::Slug, text)),
         );
     }
     let from = request

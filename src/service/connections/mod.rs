@@ -9,7 +9,7 @@ pub mod facts;
 pub use crate::store::connections::Connection;
 pub use facts::{GivenFacts, GivenMapping, attribute_mapping, certificates};
 
-use super::organizations::{difference, expect_version};
+use super::organizations::{difference, expect_version, reach};
 use super::permissions::{Action, may};
 use super::{Ctx, Error, FieldError, Services, Settings};
 use crate::model::event::EventKind;
@@ -201,7 +201,7 @@ pub async fn list(
     organization: OrganizationId,
     request: &PageRequest,
 ) -> Result<Page<Assigned>, Error> {
-    let scope = may(ctx, organization, Action::ReadConnections)?;
+    let scope = reach(services, ctx, organization, Action::ReadConnections).await?;
     let page = store::connections::list(&services.db, scope, request).await?;
     let ids: Vec<ConnectionId> = page.data.iter().map(|c| c.id).collect();
     let domains = store::domains::list_of_connections(&services.db, scope, &ids).await?;

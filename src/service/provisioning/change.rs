@@ -243,13 +243,19 @@ async fn readdress(change: &Change<'_>, user: UserId, address: &EmailAddress) ->
     if let Some(current) = &current
         && change.footing(Some(current)).await?.is_none()
     {
-        return Err(change.foreign(Some(current)).await?);
+        // Whose the address is by now, and on which domain, is nobody's business here (rule 17).
+        return Err(ScimError::invalid_value(
+            "This person's address cannot be changed from here: the person no longer has an address on a domain of \
+             this directory.",
+        )
+        .into());
     }
     store::users::set_email(change.tx, user, address, change.ctx.now).await?;
     Ok(())
 }
 
-/// The directory user is held: nobody stands behind it yet. An address on a verified domain lets the person in now.
+/// The directory user is held: nobody stands behind it yet. An address on a verified domain lets the person in now;
+/// or ends the access of one who came in by another way meanwhile, if the directory says so.
 async fn held(
     change: &mut Change<'_>,
     case: &Case,
@@ -257,16 +263,16 @@ async fn held(
 ) -> Result<Option<Outcome>, Refusal> {
     let moved = case.asserted != case.before.address;
     row.address.clone_from(&case.asserted);
-    if !row.active {
-        return Ok(None);
-    }
     let footing = change.footing(case.asserted.as_ref()).await?;
     let (Some(footing), Some(address)) = (footing, &case.asserted) else {
-        if moved && !change.holds().await? {
+        if moved && row.active && !change.holds().await? {
             return Err(change.foreign(case.asserted.as_ref()).await?);
         }
         return Ok(None);
     };
+    if !row.active && change.another_stands_for(address).await? {
+        return Ok(None);
+    }
     let Some((user, outcome)) = change.take_in(footing, address, row).await? else { return Ok(None) };
     row.user_id = Some(user);
     Ok(Some(outcome))

@@ -144,6 +144,12 @@ impl Change<'_> {
         Ok(Some((user, outcome)))
     }
 
+    /// Whether a directory user stands for the person with this address already.
+    pub(super) async fn another_stands_for(&self, address: &EmailAddress) -> Result<bool, Refusal> {
+        let Some(user) = store::users::find_by_email(self.tx, address).await? else { return Ok(false) };
+        Ok(store::directory_users::find_by_user(self.tx, self.scope, user.id).await?.is_some())
+    }
+
     /// Makes the member, in the role of a pending invite if there is one, an admin at most.
     async fn join(
         &mut self,

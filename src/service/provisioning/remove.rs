@@ -23,6 +23,13 @@ pub async fn remove(services: &Services, ctx: &Ctx, id: &str, if_match: Option<&
     let mut change = Change { services, ctx, tx: &tx, scope, events: Vec::new() };
     if let Some(user) = row.user_id {
         change.end(user).await?;
+    } else if let Some(address) = &row.address
+        && change.footing(Some(address)).await?.is_some()
+        && !change.another_stands_for(address).await?
+        && let Some(user) = store::users::find_by_email(&tx, address).await?
+    {
+        // Held from before the domain was the directory's: the person may have come in by another way since.
+        change.end(user.id).await?;
     }
     store::directory_users::delete(&tx, scope, directory, known).await?;
     let data = json!({ "user_name": row.user_name, "external_id": row.external_id, "user_id": row.user_id });

@@ -195,6 +195,9 @@ impl Entry<'_> {
     ) -> Result<Person, Stop> {
         let (now, address) = (self.now(), &self.verified.address);
         self.nobody_has_the_address(tx).await?;
+        if store::directory_users::is_held_inactive(tx, self.scope, address).await? {
+            return Err(Reason::Deprovisioned { how: "the directory user is inactive" }.into());
+        }
         let invite = store::invites::find_pending(tx, self.scope, address).await?;
         let invite = match invite.filter(|invite| invite.expires_at > now) {
             // Whoever invited must still be one who could.

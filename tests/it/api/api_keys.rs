@@ -44,6 +44,18 @@ on_both! {
         assert!(kinds.ends_with(&["api_key.created".to_owned(), "api_key.revoked".to_owned()]), "{kinds:?}");
     }
 
+    async fn times_at_the_edges_of_the_calendar_are_refused_by_name(app: TestApp) {
+        let org = app.organization("Acme").await;
+        for end in ["0000-01-01T00:00:00+01:00", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00"] {
+            let body = json!({ "name": "CI", "scopes": ["organization:read"], "expires_at": end });
+            let answer = app.post(&keys(&org)).operator().json(&body).send().await;
+            assert_eq!(answer.status, 400, "{end}: {}", answer.body);
+            assert_eq!(answer.json()["errors"][0]["field"], "expires_at", "{end}");
+        }
+        let body = json!({ "name": "CI", "scopes": ["organization:read"], "expires_at": "9999-12-31T23:59:59Z" });
+        app.post(&keys(&org)).operator().json(&body).send().await.expect(201);
+    }
+
     async fn a_key_ends_with_its_time(app: TestApp) {
         let org = app.organization("Acme").await;
         let body = json!({ "name": "CI", "scopes": ["organization:read"], "expires_at": "2026-11-18T14:46:40Z" });

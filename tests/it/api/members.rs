@@ -1,5 +1,7 @@
 //! Members: who may add, change and end them, and what an end of access ends.
 
+use postern::model::email::EmailAddress;
+use postern::store;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -277,6 +279,61 @@ on_both! {
 
         app.patch(&path).bearer(&key).json(&json!({ "active": false })).send().await.expect(200);
         app.patch(&path).session(&admin).json(&back).send().await.expect(200);
+    }
+
+    async fn people_are_found_by_names_with_letters_beyond_ascii(app: TestApp) {
+        let org = app.organization("Acme").await;
+        let body = json!({ "email": "elodie@acme.test", "given_name": "\u{c9}lodie", "family_name": "\u{d6}zg\u{fc}r" });
+        app.post(&members(&org)).operator().json(&body).send().await.expect(201);
+        for text in ["\u{c9}lodie", "\u{e9}lodie", "\u{d6}zg\u{fc}r", "\u{f6}zg", "zg\u{fc}", "ELODIE@"] {
+            let page = app.get(&members(&org)).operator().query(&[("search", text)]).send().await.expect(200).json();
+            assert_eq!(page["data"].as_array().expect("rows").len(), 1, "{text}");
+        }
+        let page = app.get(&members(&org)).operator().query(&[("search", "\u{d6}%")]).send().await.expect(200).json();
+        assert_eq!(page["data"], json!([]));
+        for path in [members(&org), "/api/v1/organizations".to_owned()] {
+            for text in ["a\0b", &"x".repeat(201), &"\u{e9}".repeat(201)] {
+                let problem = app.get(&path).operator().query(&[("search", text)]).send().await.problem(400, "invalid_request");
+                assert_eq!(problem["errors"][0]["field"], "search", "{path}");
+            }
+        }
+    }
+
+    async fn an_owner_made_while_the_last_one_goes_leaves_no_mark(app: TestApp) {
+        let org = app.organization("Acme").await;
+        let mut last = member(&app, &org, "owner0@acme.test", "owner").await;
+        for n in 1..8 {
+            let next = member(&app, &org, &format!("owner{n}@acme.test"), "member").await;
+            let change = async |user: &str, body: Value| {
+                let path = format!("{}/{user}", members(&org));
+                app.patch(&path).operator().json(&body).send().await.expect(200);
+            };
+            tokio::join!(change(&last, json!({ "active": false })), change(&next, json!({ "role": "owner" })));
+            let view = app.get(&format!("/api/v1/organizations/{org}")).operator().send().await.expect(200).json();
+            assert!(view.get("ownerless_since").is_none(), "round {n}: {view}");
+            last = next;
+        }
+    }
+
+    async fn ending_access_takes_back_invites_to_every_address_of_the_person(app: TestApp) {
+        let org = app.organization("Acme").await;
+        let invites = format!("/api/v1/organizations/{org}/invites");
+        let body = json!({ "email": "new@acme.test" });
+        let invite = app.post(&invites).operator().json(&body).send().await.expect(201).json();
+        let user = member(&app, &org, "old@acme.test", "member").await;
+        // As a directory or IdP of another organization that holds the domain does.
+        let services = app.services();
+        let address = EmailAddress::parse("new@acme.test").expect("an address");
+        let tx = services.begin().await.expect("a transaction");
+        let id = user.parse().expect("an id");
+        store::users::set_email(&tx, id, &address, services.clock.now()).await.expect("a new address");
+        tx.commit().await.expect("a commit");
+        let path = format!("{}/{user}", members(&org));
+        app.patch(&path).operator().json(&json!({ "active": false })).send().await.expect(200);
+        let token = text(&invite, "link").rsplit('#').next().expect("a secret").to_owned();
+        let accept = app.post("/api/v1/invites/accept").json(&json!({ "token": token }));
+        accept.send().await.problem(400, "invite_invalid");
+        assert_eq!(app.get(&path).operator().send().await.expect(200).json()["status"], "deactivated");
     }
 
     async fn a_person_leaves_by_himself(app: TestApp) {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use postern::model::tenant::TenantScope;
 use postern::service::credentials;
+use postern::store;
 use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, on_both, text};
@@ -22,6 +24,22 @@ async fn opens(app: &TestApp, secret: &str) -> bool {
 }
 
 on_both! {
+    async fn a_key_revoked_on_another_node_makes_no_token(app: TestApp) {
+        let org = app.organization("Acme").await;
+        let body = json!({ "name": "trusted", "scopes": ["scim:read", "scim:write", "trust"] });
+        let keys = format!("/api/v1/organizations/{org}/api-keys");
+        let key = app.post(&keys).operator().json(&body).send().await.expect(201).json();
+        let tokens = format!("{}/tokens", scim(&org));
+        // This node knows the key from now on, and does not hear what the other one does to it.
+        app.post(&tokens).bearer(text(&key, "secret")).json(&json!({})).send().await.expect(201);
+        let (services, scope) = (app.services(), TenantScope::established(org.parse().expect("an id")));
+        let tx = services.begin().await.expect("a transaction");
+        let id = text(&key, "id").parse().expect("an id");
+        assert!(store::api_keys::revoke(&tx, scope, id, services.clock.now()).await.expect("a revocation"));
+        tx.commit().await.expect("a commit");
+        app.post(&tokens).bearer(text(&key, "secret")).json(&json!({})).send().await.problem(401, "credential_invalid");
+    }
+
     async fn the_settings_say_where_to_point_the_client(app: TestApp) {
         let org = app.organization("Acme").await;
         for name in ["acme.test", "off.test"] {

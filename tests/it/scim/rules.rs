@@ -90,6 +90,36 @@ on_both! {
         assert_eq!(acme.member("guest@acme.com").await.expect("a tombstone")["status"], "deactivated");
     }
 
+    async fn who_was_held_before_the_domain_was_verified_is_deprovisioned_all_the_same(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        acme.set("scim", &json!({ "foreign_addresses": "hold" })).await;
+        acme.speaks(false).await;
+        let (jo, kim) = (acme.user("jo@acme.com").await, acme.user("kim@acme.com").await);
+        let (lee, pat) = (acme.user("lee@acme.com").await, acme.user("pat@acme.com").await);
+        acme.active(&pat, false).await;
+        assert_eq!(acme.rest("members/count").await["count"], 0);
+        acme.speaks(true).await;
+        // All come in by another way before the IdP says more of them.
+        for address in ["jo@acme.com", "kim@acme.com", "lee@acme.com", "pat@acme.com"] {
+            acme.add_member(address, "member").await;
+        }
+        acme.active(&jo, false).await;
+        assert_eq!(acme.member("jo@acme.com").await.expect("jo")["status"], "deactivated");
+        acme.active(&jo, true).await;
+        assert_eq!(acme.member("jo@acme.com").await.expect("jo")["status"], "active");
+        acme.delete(&kim).send().await.expect(204);
+        assert_eq!(acme.member("kim@acme.com").await.expect("kim")["status"], "deactivated");
+        acme.active(&pat, false).await;
+        assert_eq!(acme.member("pat@acme.com").await.expect("pat")["status"], "deactivated");
+        // Where somebody else of the directory stands for the person by now, the old one says nothing of them.
+        let mut second = user("lee.second");
+        second["emails"][0]["value"] = json!("lee@acme.com");
+        acme.post(&second).send().await.expect(201);
+        acme.active(&lee, false).await;
+        acme.delete(&lee).send().await.expect(204);
+        assert_eq!(acme.member("lee@acme.com").await.expect("lee")["status"], "active");
+    }
+
     async fn a_domain_that_is_given_up_ends_the_say_but_not_the_deprovisioning(app: TestApp) {
         let acme = Tenant::new(&app, "Acme", "acme.com").await;
         let (jo, kim) = (acme.user("jo@acme.com").await, acme.user("kim@acme.com").await);
