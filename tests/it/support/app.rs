@@ -19,7 +19,7 @@ use futures_util::future::BoxFuture;
 use postern::app::{App, AppError, Overrides, Running, Sockets};
 use postern::config::Config;
 use postern::http::limits::LimitClock;
-use postern::model::dns_answer::{LookupFailure, TxtAnswer};
+use postern::model::dns_answer::TxtAnswer;
 use postern::model::time::{ManualClock, Timestamp};
 use postern::outbound::dns::TxtLookup;
 use postern::service::{Ctx, Services, operator_keys};
@@ -411,16 +411,6 @@ impl FakeDns {
     /// A name has these TXT values from now on.
     pub fn set(&self, name: &str, values: &[&str]) {
         self.answer(name, TxtAnswer::Found(values.iter().map(|&value| value.to_owned()).collect()));
-    }
-
-    /// A name does not exist from now on.
-    pub fn remove(&self, name: &str) {
-        self.answers.lock().expect("unpoisoned").remove(name);
-    }
-
-    /// Nothing can be learned about a name from now on.
-    pub fn fail(&self, name: &str) {
-        self.answer(name, TxtAnswer::Failed(LookupFailure::Timeout));
     }
 
     /// A name is answered so from now on.
