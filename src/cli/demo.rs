@@ -28,6 +28,11 @@ impl From<DemoError> for CliError {
                 error.to_string(),
                 "Free one of these ports and run the demo again.",
             ),
+            DemoError::Output(_) => Self::new(
+                Exit::Unexpected,
+                error.to_string(),
+                "Make room or send standard output elsewhere, then run the demo again.",
+            ),
             DemoError::Scratch { .. } => Self::new(
                 Exit::Unexpected,
                 error.to_string(),
