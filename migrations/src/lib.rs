@@ -3,6 +3,9 @@
 //!
 //! Times are BIGINT microseconds since 1970 (one order on both databases), ids are UUIDs (BLOB on SQLite), closed
 //! lists are words. Every table leads with the organization where it can.
+//!
+//! Members, directory users and events have no foreign key to their organization or directory: each insert would lock
+//! that one row, and all writers of an organization would queue behind it. Those rows are never deleted under them.
 
 use sea_orm_migration::prelude::*;
 pub use sea_orm_migration::{MigratorTrait, SchemaManager};

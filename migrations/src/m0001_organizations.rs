@@ -29,7 +29,7 @@ crate::step!(
             created_at BIGINT NOT NULL
         )",
         "CREATE TABLE members (
-            organization_id {uuid} NOT NULL CONSTRAINT members_organization_id_fkey REFERENCES organizations (id),
+            organization_id {uuid} NOT NULL,
             user_id {uuid} NOT NULL CONSTRAINT members_user_id_fkey REFERENCES users (id),
             email TEXT,
             given_name TEXT,

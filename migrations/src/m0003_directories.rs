@@ -48,12 +48,10 @@ crate::step!(
             version BIGINT NOT NULL,
             CONSTRAINT directory_users_directory_id_user_name_key UNIQUE (directory_id, user_name_key),
             CONSTRAINT directory_users_directory_id_user_id_key UNIQUE (directory_id, user_id),
-            CONSTRAINT directory_users_directory_id_fkey FOREIGN KEY (organization_id, directory_id)
-                REFERENCES directories (organization_id, id),
             CONSTRAINT directory_users_members_fkey FOREIGN KEY (organization_id, user_id)
                 REFERENCES members (organization_id, user_id)
         )",
-        "CREATE INDEX directory_users_directory_id_external_id_idx ON directory_users (directory_id, external_id)",
+        "CREATE INDEX directory_users_directory_id_external_id_idx ON directory_users (directory_id, external_id, id)",
         "CREATE INDEX directory_users_held_idx ON directory_users (organization_id, address) WHERE user_id IS NULL",
         "CREATE INDEX directory_users_directory_id_id_idx ON directory_users (directory_id, id)",
     ],

@@ -8,7 +8,7 @@ crate::step!(
         "CREATE TABLE events (
             sequence {sequence},
             id {uuid} NOT NULL,
-            organization_id {uuid} NOT NULL CONSTRAINT events_organization_id_fkey REFERENCES organizations (id),
+            organization_id {uuid} NOT NULL,
             number BIGINT,
             kind TEXT NOT NULL,
             actor_kind TEXT NOT NULL,

@@ -12,7 +12,7 @@ use crate::model::state::{ForeignAddresses, ProvisioningMode};
 use crate::model::tenant::TenantScope;
 use crate::model::time::Timestamp;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, JoinType, QueryFilter,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter,
     QuerySelect, Statement,
 };
 
@@ -80,8 +80,10 @@ pub async fn settings(conn: &impl Conn, scope: TenantScope) -> Result<Option<Dir
 }
 
 /// What an address stands on, if its domain is verified by the organization and assigned to its directory; `None` if
-/// not. The domain is held in shared lock until the transaction ends, so that nobody is let in by a domain that is
-/// being given up. One statement for all, because every push of a person begins with it.
+/// not. One statement for all, because every push of a person begins with it.
+///
+/// The domain's row is read, not locked: all pushes of a directory would meet in that lock. Giving up a domain touches
+/// no member, so a push that read the domain just before is the same as one that came just before.
 pub async fn footing(
     conn: &impl Conn,
     scope: TenantScope,
@@ -89,16 +91,12 @@ pub async fn footing(
     now: Timestamp,
 ) -> Result<Option<Footing>, StoreError> {
     let backend = conn.inner().get_database_backend();
-    let lock = if backend == DbBackend::Postgres { "FOR SHARE OF domain" } else { "" };
-    let sql = format!(
-        "SELECT organization.provisioning_mode, invite.id AS invite_id
+    let sql = "SELECT organization.provisioning_mode, invite.id AS invite_id
          FROM organizations AS organization
          JOIN domains AS domain ON domain.organization_id = organization.id
          LEFT JOIN invites AS invite ON invite.organization_id = organization.id AND invite.email = $3
              AND invite.status = 'pending' AND invite.expires_at > $4
-         WHERE organization.id = $1 AND domain.name = $2 AND domain.status = 'verified' AND domain.scim_enabled
-         {lock}"
-    );
+         WHERE organization.id = $1 AND domain.name = $2 AND domain.status = 'verified' AND domain.scim_enabled";
     let values = [scope.organization().into(), address.domain().into(), address.as_str().into(), now.into()];
     let statement = Statement::from_sql_and_values(backend, sql, values);
     Ok(Footing::find_by_statement(statement).one(conn.inner()).await?)

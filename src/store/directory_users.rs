@@ -107,7 +107,17 @@ pub async fn list(
     offset: u64,
     limit: u64,
 ) -> Result<Vec<DirectoryUser>, StoreError> {
-    let mut query = Entity::find().filter(keyed(scope, directory, key)).order_by_asc(Column::Id).limit(limit);
+    let query = Entity::find().filter(keyed(scope, directory, key));
+    // An order by id alone would invite the planner to walk the ids instead of looking the key up.
+    let query = match key {
+        DirectoryUserKey::UserName(_) | DirectoryUserKey::Id(_) => {
+            let one = query.one(conn.inner()).await?;
+            return Ok(one.into_iter().filter(|_| offset == 0 && limit > 0).collect());
+        }
+        DirectoryUserKey::ExternalId(_) => query.order_by_asc(Column::ExternalId).order_by_asc(Column::Id),
+        DirectoryUserKey::All => query.order_by_asc(Column::Id),
+    };
+    let mut query = query.limit(limit);
     if offset > 0 {
         query = query.offset(offset);
     }
