@@ -201,6 +201,10 @@ fn sso_url(doc: &Document<'_>, role: ElementId, binding: &str) -> Result<Option<
 /// Whether a URL may be an IdP's sign-on address: https (plain http on loopback only), without credentials or
 /// fragment.
 pub fn is_usable_url(value: &str) -> bool {
+    // The parser drops line breaks and encodes other such characters, but the text is what is kept.
+    if value.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        return false;
+    }
     let Ok(url) = Url::parse(value) else { return false };
     let loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),

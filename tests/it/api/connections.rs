@@ -238,6 +238,8 @@ on_both! {
             (json!({ "name": " " }), "name", "name_invalid"),
             (json!({ "name": "x".repeat(101) }), "name", "name_invalid"),
             (json!({ "sso_url": "http://idp.example/sso" }), "sso_url", "url_invalid"),
+            (json!({ "sso_url": "https://idp.example/\0" }), "sso_url", "url_invalid"),
+            (json!({ "sso_url": "https://idp.exa\nmple/sso" }), "sso_url", "url_invalid"),
             (json!({ "sso_url": "javascript:alert(1)" }), "sso_url", "url_invalid"),
             (json!({ "sso_url": "https://user:secret@idp.example/" }), "sso_url", "url_invalid"),
             (json!({ "idp_entity_id": "" }), "idp_entity_id", "entity_id_invalid"),
