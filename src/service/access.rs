@@ -40,7 +40,7 @@ pub async fn end(
     by: Source,
     remove: bool,
 ) -> Result<Ended, Error> {
-    let (member, _) = lock_among_owners(tx, scope, user).await?;
+    let (member, other_owners) = lock_among_owners(tx, scope, user, false).await?;
     let was_owner = member.role == Role::Owner && member.status == MemberStatus::Active;
     let sessions = store::sessions::end_of_user(tx, scope, user, ctx.now).await?;
     let links = store::links::delete_of_user(tx, scope, user).await?;
@@ -79,11 +79,7 @@ pub async fn end(
         services.record(tx, ctx, scope.organization(), kind, user, data).await?;
         changed
     };
-    // The organization's row orders this after a promotion that is under way: it is counted, or finds the mark.
-    if was_owner
-        && store::organizations::lock(tx, scope).await?.is_some()
-        && store::members::count_owners(tx, scope).await? == 0
-    {
+    if was_owner && other_owners == 0 {
         store::organizations::set_ownerless(tx, scope, Some(ctx.now)).await?;
         let data = json!({ "last_owner": user });
         services
@@ -156,19 +152,32 @@ pub async fn lock_present(tx: &Tx, scope: TenantScope, user: UserId) -> Result<M
     }
 }
 
-/// The member of a user, locked; where it is an owner, all active owners are locked before, always in one order, so
-/// that two changes of owners go one after the other. Gives the member and how many *other* active owners there are.
-pub async fn lock_among_owners(tx: &Tx, scope: TenantScope, user: UserId) -> Result<(Member, usize), Error> {
-    let seen = store::members::find(tx, scope, user).await?;
-    let mut owners = Vec::new();
-    if seen.is_some_and(|member| member.role == Role::Owner) {
-        owners = store::members::lock_owners(tx, scope).await?;
+/// The member of a user, locked, and how many *other* active owners there are if it is an owner.
+///
+/// Changes of owners go one after the other: each holds the organization's row, taken before the member's, so that two
+/// of them never wait for each other. `may_make_owner` says that the change may concern owners whatever the member is
+/// now; else the row is only taken for one who is an owner, so that many ordinary people can be ended at once.
+pub async fn lock_among_owners(
+    tx: &Tx,
+    scope: TenantScope,
+    user: UserId,
+    may_make_owner: bool,
+) -> Result<(Member, u64), Error> {
+    let first = may_make_owner
+        || store::members::find(tx, scope, user).await?.is_some_and(|member| member.role == Role::Owner);
+    if first {
+        store::organizations::lock_owners(tx, scope).await?;
     }
     let member = lock_present(tx, scope, user).await?;
-    if member.role == Role::Owner && owners.is_empty() {
-        owners = store::members::lock_owners(tx, scope).await?;
+    if member.role != Role::Owner {
+        return Ok((member, 0));
     }
-    Ok((member, owners.iter().filter(|owner| owner.user_id != user).count()))
+    if !first {
+        // Became an owner since we looked.
+        store::organizations::lock_owners(tx, scope).await?;
+    }
+    let others = store::members::count_owners_but(tx, scope, user).await?;
+    Ok((member, others))
 }
 
 /// Whoever makes a credential or an offer of one, found alive in the transaction that makes it.
@@ -210,9 +219,10 @@ pub async fn maker(tx: &Tx, ctx: &Ctx, scope: TenantScope, role: Role) -> Result
     }
 }
 
-/// Marks an organization as owned again, where it was without an owner (rule 12).
+/// Marks an organization as owned again, where it was without an owner (rule 12). The caller holds the organization's
+/// row ([`store::organizations::lock_owners`]), so that the mark of one who goes at this moment is seen.
 pub async fn settle_owner(tx: &Tx, scope: TenantScope) -> Result<(), Error> {
-    let organization = store::organizations::lock(tx, scope).await?;
+    let organization = store::organizations::find(tx, scope).await?;
     if organization.is_some_and(|organization| organization.ownerless_since.is_some()) {
         store::organizations::set_ownerless(tx, scope, None).await?;
     }

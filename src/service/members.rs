@@ -185,6 +185,9 @@ pub async fn add(
         return Err(role_above_own(ctx, new.role));
     }
     let tx = services.begin().await?;
+    if new.role == Role::Owner {
+        store::organizations::lock_owners(&tx, scope).await?;
+    }
     let user = store::users::obtain(&tx, &email, ctx.now, &*services.random).await?.id;
     let (own, others) = rows_by_address(&tx, scope, user, &email).await?;
     for row in own.iter().chain(&others) {
@@ -297,7 +300,7 @@ pub async fn update(
         return Err(Error::Invalid(errors));
     }
     let tx = services.begin().await?;
-    let (before, other_owners) = access::lock_among_owners(&tx, scope, user).await?;
+    let (before, other_owners) = access::lock_among_owners(&tx, scope, user, true).await?;
     expect_version(expected, before.version)?;
     let named = given_name.is_some() || family_name.is_some() || display_name.is_some();
     may_touch(ctx, &before, change.role.is_none() && !named)?;
@@ -405,7 +408,7 @@ pub async fn remove(
     let action = if himself { Action::ReadMembers } else { Action::WriteMembers };
     let scope = reach(services, ctx, organization, action).await?;
     let tx = services.begin().await?;
-    let (member, other_owners) = access::lock_among_owners(&tx, scope, user).await?;
+    let (member, other_owners) = access::lock_among_owners(&tx, scope, user, true).await?;
     expect_version(expected, member.version)?;
     may_touch(ctx, &member, true)?;
     if member.role == Role::Owner && member.status == MemberStatus::Active && other_owners == 0 {

@@ -10,7 +10,7 @@ use crate::model::id::UserId;
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::state::{MemberStatus, Role};
 use crate::model::tenant::TenantScope;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
 
 /// What a list of members is narrowed to.
 #[derive(Debug, Clone, Default)]
@@ -48,22 +48,12 @@ pub async fn find_by_email(
     Ok(Entity::find().filter(of(scope)).filter(Column::Email.eq(email.clone())).all(conn.inner()).await?)
 }
 
-/// The active owners, locked until the transaction ends, so that two changes at once cannot both leave one. They are
-/// locked in the order of their ids, so that two changes at once wait for each other instead of dead-locking.
-pub async fn lock_owners(conn: &impl Conn, scope: TenantScope) -> Result<Vec<Member>, StoreError> {
-    Ok(Entity::find()
-        .filter(of(scope))
-        .filter(Column::Role.eq(Role::Owner))
-        .filter(Column::Status.eq(MemberStatus::Active))
-        .order_by_asc(Column::UserId)
-        .lock_exclusive()
-        .all(conn.inner())
-        .await?)
-}
-
-/// How many active owners there are.
-pub async fn count_owners(conn: &impl Conn, scope: TenantScope) -> Result<u64, StoreError> {
-    let owners = of(scope).add(Column::Role.eq(Role::Owner)).add(Column::Status.eq(MemberStatus::Active));
+/// How many active owners there are besides this user.
+pub async fn count_owners_but(conn: &impl Conn, scope: TenantScope, user: UserId) -> Result<u64, StoreError> {
+    let owners = of(scope)
+        .add(Column::Role.eq(Role::Owner))
+        .add(Column::Status.eq(MemberStatus::Active))
+        .add(Column::UserId.ne(user));
     Ok(Entity::find().filter(owners).count(conn.inner()).await?)
 }
 

@@ -17,10 +17,22 @@ pub async fn find(conn: &impl Conn, scope: TenantScope) -> Result<Option<Organiz
     Ok(Entity::find_by_id(scope.organization()).one(conn.inner()).await?)
 }
 
-/// The same, locked until the transaction ends. What refers to the organization can still be written meanwhile: each
-/// event refers to it, and two transactions that have written one must not wait for each other here.
+/// The same, locked until the transaction ends.
 pub async fn lock(conn: &impl Conn, scope: TenantScope) -> Result<Option<Organization>, StoreError> {
-    Ok(Entity::find_by_id(scope.organization()).lock(LockType::NoKeyUpdate).one(conn.inner()).await?)
+    Ok(Entity::find_by_id(scope.organization()).lock_exclusive().one(conn.inner()).await?)
+}
+
+/// Holds the organization's owners until the transaction ends: whoever changes who is one waits here. A weaker lock
+/// than [`lock`], because what refers to the organization, as each event does, is still written meanwhile.
+pub async fn lock_owners(conn: &impl Conn, scope: TenantScope) -> Result<(), StoreError> {
+    Entity::find_by_id(scope.organization())
+        .select_only()
+        .column(Column::Id)
+        .lock(LockType::NoKeyUpdate)
+        .into_tuple::<OrganizationId>()
+        .one(conn.inner())
+        .await?;
+    Ok(())
 }
 
 /// Inserts a new organization.

@@ -1,5 +1,6 @@
 //! Members: who may add, change and end them, and what an end of access ends.
 
+use futures_util::future::join_all;
 use postern::model::email::EmailAddress;
 use postern::store;
 use serde_json::{Value, json};
@@ -312,6 +313,34 @@ on_both! {
             let view = app.get(&format!("/api/v1/organizations/{org}")).operator().send().await.expect(200).json();
             assert!(view.get("ownerless_since").is_none(), "round {n}: {view}");
             last = next;
+        }
+    }
+
+    async fn many_changes_of_owners_at_once_follow_each_other(app: TestApp) {
+        let org = app.organization("Acme").await;
+        let own = format!("/api/v1/organizations/{org}");
+        let mut people = Vec::new();
+        for n in 0..4 {
+            people.push(member(&app, &org, &format!("owner{n}@acme.test"), "owner").await);
+        }
+        for round in 0..4 {
+            let mut changes = Vec::new();
+            for (n, user) in people.iter().enumerate() {
+                let path = format!("{}/{user}", members(&org));
+                let role = if (n + round) % 2 == 0 { "member" } else { "owner" };
+                for body in [json!({ "role": role }), json!({ "active": false }), json!({ "active": true, "role": "owner" })] {
+                    changes.push(app.patch(&path).operator().json(&body).send());
+                }
+            }
+            changes.push(app.patch(&own).operator().json(&json!({ "slug": format!("round-{round}") })).send());
+            for answer in join_all(changes).await {
+                assert!(matches!(answer.status, 200 | 400), "{answer:?}");
+            }
+            let view = app.get(&own).operator().send().await.expect(200).json();
+            let owners = app.get(&members(&org)).operator().query(&[("role", "owner"), ("status", "active")]);
+            let owners = owners.send().await.expect(200).json();
+            let none = owners["data"] == json!([]);
+            assert_eq!(view.get("ownerless_since").is_some(), none, "{view} {owners}");
         }
     }
 
