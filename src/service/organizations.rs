@@ -219,7 +219,14 @@ pub async fn update(
         return Err(Error::Invalid(errors));
     }
     let tx = services.begin().await?;
-    let before = lock(&tx, scope).await?;
+    // Only a new slug needs the stronger lock, which waits for everybody who is writing an event.
+    let before = if change.slug.is_some() {
+        store::organizations::lock(&tx, scope).await?
+    } else {
+        store::organizations::lock_owners(&tx, scope).await?;
+        store::organizations::find(&tx, scope).await?
+    };
+    let before = before.ok_or_else(|| Error::not_found("organization"))?;
     expect_version(expected, before.version)?;
     let mut after = before.clone();
     if let Some(name) = name {
@@ -270,10 +277,6 @@ pub async fn reach(
         return Err(Error::not_found("organization"));
     }
     Ok(scope)
-}
-
-async fn lock(tx: &store::Tx, scope: TenantScope) -> Result<Organization, Error> {
-    store::organizations::lock(tx, scope).await?.ok_or_else(|| Error::not_found("organization"))
 }
 
 /// Refuses a change that was made with an older version in mind.
