@@ -3,15 +3,22 @@
 pub use super::entities::saml_connections::Model as Connection;
 
 use super::domains::Domain;
-use super::entities::domains;
 use super::entities::saml_connections::{Column, Entity};
+use super::entities::{domains, organizations, sign_in_attempts};
 use super::error::StoreError;
+use super::organizations::Organization;
+use super::sign_in_attempts::SignInAttempt;
 use super::{Conn, after, fetch_page};
 use crate::model::id::ConnectionId;
 use crate::model::page::{Cursor, Page, PageRequest};
+use crate::model::secret::TokenHash;
 use crate::model::state::DomainStatus;
 use crate::model::tenant::TenantScope;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QuerySelect};
+use sea_orm::sea_query::{Expr, IntoTableRef, LockType, Query};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
+    QuerySelect,
+};
 
 fn of(scope: TenantScope) -> Condition {
     Condition::all().add(Column::OrganizationId.eq(scope.organization()))
@@ -40,6 +47,33 @@ pub async fn find_by_url_id(conn: &impl Conn, id: ConnectionId) -> Result<Option
     Ok(Entity::find_by_id(id).one(conn.inner()).await?)
 }
 
+/// The same, together with the attempt that made this request at it, whatever its state.
+pub async fn find_with_attempt(
+    conn: &impl Conn,
+    id: ConnectionId,
+    request: &TokenHash,
+) -> Result<Option<(Connection, Option<SignInAttempt>)>, StoreError> {
+    use sign_in_attempts::Column as Attempt;
+    let asked = Expr::col((sign_in_attempts::Entity, Attempt::ConnectionId))
+        .equals((Entity, Column::Id))
+        .and(Attempt::RequestHash.eq(request.clone()));
+    let mut query = Query::select();
+    super::select_whole::<Entity>(&mut query, "c_");
+    super::select_whole::<sign_in_attempts::Entity>(&mut query, "a_");
+    query.from(Entity).left_join(sign_in_attempts::Entity, asked).and_where(Column::Id.eq(id));
+    let Some(row) = conn.inner().query_one(&query).await? else { return Ok(None) };
+    let connection = Connection::from_query_result(&row, "c_")?;
+    Ok(Some((connection, Option::<SignInAttempt>::from_query_result(&row, "a_")?)))
+}
+
+/// A connection that serves a domain, with its organization.
+#[derive(Debug)]
+pub struct Serving {
+    pub connection: Connection,
+    pub domain: Domain,
+    pub organization: Organization,
+}
+
 /// The connection together with its verified domain of this name, if it serves one: both in shared lock until the
 /// transaction ends, the connection first, so that neither can be given up or changed under a sign-in.
 pub async fn share_serving(
@@ -47,20 +81,30 @@ pub async fn share_serving(
     scope: TenantScope,
     id: ConnectionId,
     domain: &str,
-) -> Result<Option<(Connection, Domain)>, StoreError> {
-    let serves =
-        Entity::belongs_to(domains::Entity).from(Column::Id).to(domains::Column::ConnectionId).into();
-    let found = Entity::find_by_id(id)
-        .filter(of(scope))
-        .join(JoinType::InnerJoin, serves)
-        .select_also(domains::Entity)
-        .filter(domains::Column::OrganizationId.eq(scope.organization()))
-        .filter(domains::Column::Name.eq(domain))
-        .filter(domains::Column::Status.eq(DomainStatus::Verified))
-        .lock_shared()
-        .one(conn.inner())
-        .await?;
-    Ok(found.and_then(|(connection, domain)| Some((connection, domain?))))
+) -> Result<Option<Serving>, StoreError> {
+    let serves = Expr::col((domains::Entity, domains::Column::ConnectionId)).equals((Entity, Column::Id));
+    let belongs = Expr::col((organizations::Entity, organizations::Column::Id))
+        .equals((Entity, Column::OrganizationId));
+    let mut query = Query::select();
+    super::select_whole::<Entity>(&mut query, "c_");
+    super::select_whole::<domains::Entity>(&mut query, "d_");
+    super::select_whole::<organizations::Entity>(&mut query, "o_");
+    query
+        .from(Entity)
+        .inner_join(domains::Entity, serves)
+        .inner_join(organizations::Entity, belongs)
+        .and_where(Column::Id.eq(id))
+        .and_where(Column::OrganizationId.eq(scope.organization()))
+        .and_where(domains::Column::OrganizationId.eq(scope.organization()))
+        .and_where(domains::Column::Name.eq(domain))
+        .and_where(domains::Column::Status.eq(DomainStatus::Verified))
+        .lock_with_tables(LockType::Share, [Entity.into_table_ref(), domains::Entity.into_table_ref()]);
+    let Some(row) = conn.inner().query_one(&query).await? else { return Ok(None) };
+    Ok(Some(Serving {
+        connection: Connection::from_query_result(&row, "c_")?,
+        domain: Domain::from_query_result(&row, "d_")?,
+        organization: Organization::from_query_result(&row, "o_")?,
+    }))
 }
 
 /// Inserts a new connection.

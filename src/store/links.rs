@@ -4,29 +4,69 @@ pub use super::entities::links::Model as Link;
 
 use super::Conn;
 use super::entities::links::{Column, Entity};
+use super::entities::{directory_users, members, users};
 use super::error::StoreError;
+use super::members::Member;
+use super::users::User;
 use crate::model::id::{ConnectionId, LinkId, UserId};
 use crate::model::tenant::TenantScope;
 use crate::model::time::Timestamp;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+use sea_orm::sea_query::{DynIden, Expr, IntoIden, LockType, Query};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
+};
 
 fn of(scope: TenantScope) -> Condition {
     Condition::all().add(Column::OrganizationId.eq(scope.organization()))
 }
 
 /// Who a subject at a connection is linked to.
-pub async fn find_by_subject(
+#[derive(Debug)]
+pub struct Holder {
+    pub link: Link,
+    pub user: User,
+    /// Locked until the transaction ends.
+    pub member: Member,
+    /// Whether the directory user that stands for the member is active, if there is one.
+    pub directory_active: Option<bool>,
+}
+
+/// Who a subject at a connection is linked to, with the member's row locked until the transaction ends.
+pub async fn lock_holder(
     conn: &impl Conn,
     scope: TenantScope,
     connection: ConnectionId,
     subject: &str,
-) -> Result<Option<Link>, StoreError> {
-    Ok(Entity::find()
-        .filter(of(scope))
-        .filter(Column::ConnectionId.eq(connection))
-        .filter(Column::Subject.eq(subject))
-        .one(conn.inner())
-        .await?)
+) -> Result<Option<Holder>, StoreError> {
+    use directory_users::Column as DirectoryUser;
+    let whose = |table: (DynIden, DynIden)| Expr::col(table).equals((Entity, Column::UserId));
+    let user = whose((users::Entity.into_iden(), users::Column::Id.into_iden()));
+    let own = Column::OrganizationId.eq(scope.organization());
+    let member = whose((members::Entity.into_iden(), members::Column::UserId.into_iden()))
+        .and(members::Column::OrganizationId.eq(scope.organization()));
+    let stands = whose((directory_users::Entity.into_iden(), DirectoryUser::UserId.into_iden()))
+        .and(DirectoryUser::OrganizationId.eq(scope.organization()));
+    let mut query = Query::select();
+    super::select_whole::<Entity>(&mut query, "l_");
+    super::select_whole::<users::Entity>(&mut query, "u_");
+    super::select_whole::<members::Entity>(&mut query, "m_");
+    query
+        .expr_as(DirectoryUser::Active.into_expr(), "d_active")
+        .from(Entity)
+        .inner_join(users::Entity, user)
+        .inner_join(members::Entity, member)
+        .left_join(directory_users::Entity, stands)
+        .and_where(own)
+        .and_where(Column::ConnectionId.eq(connection))
+        .and_where(Column::Subject.eq(subject))
+        .lock_with_tables(LockType::Update, [members::Entity]);
+    let Some(row) = conn.inner().query_one(&query).await? else { return Ok(None) };
+    Ok(Some(Holder {
+        link: Link::from_query_result(&row, "l_")?,
+        user: User::from_query_result(&row, "u_")?,
+        member: Member::from_query_result(&row, "m_")?,
+        directory_active: row.try_get("d_", "active")?,
+    }))
 }
 
 /// The subject that a user is linked to at a connection.

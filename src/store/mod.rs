@@ -26,11 +26,11 @@ pub mod signing_keys;
 pub mod users;
 
 use error::StoreError;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, SelectStatement};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectOptions, ConnectionTrait, Database, DatabaseConnection,
-    DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel, Order, QueryFilter, QueryOrder,
-    QuerySelect, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    DatabaseTransaction, DbBackend, EntityTrait, IdenStatic, IntoActiveModel, Iterable, Order, QueryFilter,
+    QueryOrder, QuerySelect, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use std::time::Duration;
 
@@ -200,6 +200,15 @@ where
     let row = row.into_active_model().reset_all();
     E::insert(row).exec_without_returning(conn.inner()).await?;
     Ok(())
+}
+
+/// Selects all columns of a table, each with the prefix in front: several rows are read in one round trip, and
+/// `from_query_result` takes them apart again.
+fn select_whole<E: EntityTrait>(query: &mut SelectStatement, prefix: &str) {
+    for column in E::Column::iter() {
+        let name = format!("{prefix}{}", column.as_str());
+        query.expr_as(column.select_as(column.into_expr()), name);
+    }
 }
 
 /// Writes a whole row over the one that matches; [`StoreError::Stale`] if none does.

@@ -6,7 +6,6 @@ use super::Conn;
 use super::entities::{sign_in_attempts, used_assertions};
 use super::error::StoreError;
 use crate::model::id::{ConnectionId, SignInAttemptId};
-use crate::model::secret::TokenHash;
 use crate::model::tenant::{InstallationScope, TenantScope};
 use crate::model::time::Timestamp;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
@@ -22,21 +21,6 @@ fn of(scope: TenantScope) -> Condition {
 /// Inserts a new attempt.
 pub async fn insert(conn: &impl Conn, row: SignInAttempt) -> Result<(), StoreError> {
     super::insert::<Entity>(conn, row).await
-}
-
-/// The attempt that made this request at this connection, whatever its state.
-pub async fn find_by_request(
-    conn: &impl Conn,
-    scope: TenantScope,
-    connection: ConnectionId,
-    request: &TokenHash,
-) -> Result<Option<SignInAttempt>, StoreError> {
-    Ok(Entity::find()
-        .filter(of(scope))
-        .filter(Column::ConnectionId.eq(connection))
-        .filter(Column::RequestHash.eq(request.clone()))
-        .one(conn.inner())
-        .await?)
 }
 
 /// Consumes an attempt that succeeds; `false` if it was consumed before or has expired.

@@ -23,7 +23,7 @@ use crate::model::secret::{Token, TokenHash, TokenKind};
 use crate::model::state::{ConnectionStatus, SignInMethod};
 use crate::model::tenant::TenantScope;
 use crate::model::time::Timestamp;
-use crate::protocol::saml::{AuthnRequest, Console, SamlRefusal, request_id};
+use crate::protocol::saml::{AuthnRequest, Console, SamlRefusal, UnverifiedClaims, request_id};
 use crate::store::connections::Connection;
 use crate::store::error::{StoreError, UniqueKey};
 use crate::store::sign_in_attempts::SignInAttempt;
@@ -189,10 +189,20 @@ struct Trace {
 /// [`Error::NotFound`] if no connection has this id; [`Error::Unavailable`] if the database is away or too many
 /// responses wait to be verified. Everything else is an [`Outcome::Refused`].
 pub async fn complete(services: &Services, ctx: &Ctx, posted: Posted<'_>) -> Result<Outcome, Error> {
-    let connection = store::connections::find_by_url_id(&services.db, posted.connection).await?;
-    let Some(connection) = connection else { return Err(Error::not_found("SAML connection")) };
-    let mut trace = Trace::default();
-    match enter(services, ctx, &connection, posted, &mut trace).await {
+    let Posted { connection, response, browser, session } = posted;
+    // Which attempt it is about is read before the connection is: one question to the database finds both.
+    let peeked = verify::peek(response).await;
+    let request = peeked.as_ref().ok().and_then(|(claims, _)| claims.in_response_to.as_deref());
+    let found = if let Some(request) = request {
+        let hash = TokenHash::of_request_id(request);
+        store::connections::find_with_attempt(&services.db, connection, &hash).await?
+    } else {
+        let found = store::connections::find_by_url_id(&services.db, connection).await?;
+        found.map(|connection| (connection, None))
+    };
+    let Some((connection, attempt)) = found else { return Err(Error::not_found("SAML connection")) };
+    let mut trace = Trace { attempt, ..Trace::default() };
+    match enter(services, ctx, &connection, peeked, (browser, session), &mut trace).await {
         Ok(outcome) => Ok(outcome),
         Err(Stop::Refused(reason)) => {
             Ok(Outcome::Refused(write_down(services, ctx, &connection, &trace, reason).await?))
@@ -206,7 +216,8 @@ async fn enter(
     services: &Services,
     ctx: &Ctx,
     connection: &Connection,
-    posted: Posted<'_>,
+    peeked: Result<(UnverifiedClaims, String), Stop>,
+    (browser, session): (Option<&str>, Option<&str>),
     trace: &mut Trace,
 ) -> Result<Outcome, Stop> {
     // The connection named by the address is what names the tenant here.
@@ -214,12 +225,10 @@ async fn enter(
     if connection.status != ConnectionStatus::Active {
         return Err(Reason::ConnectionInactive.into());
     }
-    let (claims, response) = verify::peek(posted.response).await?;
+    let (claims, response) = peeked?;
     let request = claims.in_response_to.ok_or(SamlRefusal::Unsolicited { element: "response" })?;
-    let hash = TokenHash::of_request_id(&request);
-    let attempt = store::sign_in_attempts::find_by_request(&services.db, scope, connection.id, &hash).await?;
-    let attempt = trace.attempt.insert(attempt.ok_or(Reason::UnknownRequest)?).clone();
-    let browser = posted.browser.and_then(|text| Token::parse(TokenKind::Browser, text));
+    let attempt = trace.attempt.clone().ok_or(Reason::UnknownRequest)?;
+    let browser = browser.and_then(|text| Token::parse(TokenKind::Browser, text));
     if browser.as_ref().is_none_or(|browser| browser.hash() != attempt.browser_hash) {
         return Err(Reason::OtherBrowser { cookie: browser.is_some() }.into());
     }
@@ -233,7 +242,7 @@ async fn enter(
     let verified = verify::verify(services, connection, request, response, ctx.now).await?;
     trace.verified = true;
     trace.address = Some(verified.address.clone());
-    let present = sessions::of_cookie(services, posted.session, ctx.now).await?.map(|session| session.id);
+    let present = sessions::of_cookie(services, session, ctx.now).await?.map(|session| session.id);
     let idp = Actor::Idp { connection: connection.id, organization: connection.organization_id };
     let entry = Entry { services, ctx: ctx.acting(idp), scope, connection, attempt, verified };
     let mut tries = 1;
@@ -271,9 +280,7 @@ impl Entry<'_> {
             return Err(Reason::AttemptUsed.into());
         }
         self.use_up_assertion(&tx).await?;
-        let organization = store::organizations::find(&tx, self.scope).await?;
-        let organization = organization.ok_or_else(|| Error::not_found("organization"))?;
-        let person = self.person(&tx, &organization).await?;
+        let (person, organization) = self.person(&tx).await?;
         for earlier in self
             .attempt
             .session_id

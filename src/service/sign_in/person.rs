@@ -9,9 +9,10 @@ use crate::model::id::{LinkId, UserId};
 use crate::model::state::{FirstLink, InviteStatus, MemberStatus, ProvisioningMode, Role, Source};
 use crate::model::tenant::InstallationScope;
 use crate::service::invites;
+use crate::store::connections::Serving;
 use crate::store::domains::Domain;
 use crate::store::error::StoreError;
-use crate::store::links::Link;
+use crate::store::links::{Holder, Link};
 use crate::store::members::Member;
 use crate::store::organizations::Organization;
 use crate::store::users::User;
@@ -46,19 +47,33 @@ fn gone(status: MemberStatus) -> Reason {
     }
 }
 
+/// Deprovisioning always wins (rule 11), from whichever side it came.
+fn may_enter(member: &Member, directory_active: Option<bool>) -> Result<(), Reason> {
+    if member.status != MemberStatus::Active {
+        return Err(gone(member.status));
+    }
+    if directory_active == Some(false) {
+        return Err(Reason::Deprovisioned { how: "the directory user is inactive" });
+    }
+    Ok(())
+}
+
 impl Entry<'_> {
     /// Finds or makes the member that the assertion is about.
-    pub(super) async fn person(&self, tx: &Tx, organization: &Organization) -> Result<Person, Stop> {
-        let domain = self.serves(tx, &self.verified.address).await?;
+    pub(super) async fn person(&self, tx: &Tx) -> Result<(Person, Organization), Stop> {
+        let Serving { domain, organization, .. } = self.serves(tx, &self.verified.address).await?;
+        let person = self.person_on(tx, &organization, &domain).await?;
+        Ok((person, organization))
+    }
+
+    async fn person_on(&self, tx: &Tx, organization: &Organization, domain: &Domain) -> Result<Person, Stop> {
         let (connection, subject) = (self.connection.id, self.verified.subject.as_str());
-        if let Some(link) = store::links::find_by_subject(tx, self.scope, connection, subject).await? {
-            let user = store::users::find(tx, link.user_id).await?;
-            let user = user.ok_or_else(|| StoreError::Other("a link without a user".to_owned()))?;
+        if let Some(holder) = store::links::lock_holder(tx, self.scope, connection, subject).await? {
             // A link by address stands only while the person has that address; then it may be anybody's.
-            if link.immutable || user.email.as_ref() == Some(&self.verified.address) {
-                return self.linked(tx, link, user).await;
+            if holder.link.immutable || holder.user.email.as_ref() == Some(&self.verified.address) {
+                return self.linked(tx, holder).await;
             }
-            store::links::delete(tx, self.scope, link.id).await?;
+            store::links::delete(tx, self.scope, holder.link.id).await?;
         }
         let user = store::users::find_by_email(tx, &self.verified.address).await?;
         if let Some(user) = &user
@@ -66,22 +81,22 @@ impl Entry<'_> {
         {
             return self.first_link(tx, organization, user, member).await;
         }
-        self.newcomer(tx, organization, &domain, user).await
+        self.newcomer(tx, organization, domain, user).await
     }
 
     /// The domain of an address, if this connection may speak for it; both stay as they are until the end.
-    async fn serves(&self, tx: &Tx, address: &EmailAddress) -> Result<Domain, Stop> {
+    async fn serves(&self, tx: &Tx, address: &EmailAddress) -> Result<Serving, Stop> {
         let found =
             store::connections::share_serving(tx, self.scope, self.connection.id, address.domain()).await?;
-        let Some((connection, domain)) = found else {
+        let Some(serving) = found else {
             let served = self.served(tx).await?;
             return Err(Reason::ForeignDomain { domain: address.domain().to_owned(), served }.into());
         };
         // The certificates that verified the response must still be the connection's.
-        if connection.version != self.connection.version {
+        if serving.connection.version != self.connection.version {
             return Err(Reason::ConnectionChanged.into());
         }
-        Ok(domain)
+        Ok(serving)
     }
 
     async fn served(&self, tx: &Tx) -> Result<Vec<String>, Stop> {
@@ -91,10 +106,9 @@ impl Entry<'_> {
     }
 
     /// Somebody who signed in here before.
-    async fn linked(&self, tx: &Tx, link: Link, user: User) -> Result<Person, Stop> {
-        let member = store::members::lock(tx, self.scope, user.id).await?;
-        let member = member.ok_or(Reason::Deprovisioned { how: "the person is no member any more" })?;
-        self.may_enter(tx, &member).await?;
+    async fn linked(&self, tx: &Tx, holder: Holder) -> Result<Person, Stop> {
+        let Holder { link, user, member, directory_active } = holder;
+        may_enter(&member, directory_active)?;
         let now = self.now();
         if now.since(link.last_used_at) >= TOUCH_EVERY {
             store::links::touch(tx, self.scope, link.id, now).await?;
@@ -142,7 +156,8 @@ impl Entry<'_> {
         user: &User,
         member: Member,
     ) -> Result<Person, Stop> {
-        self.may_enter(tx, &member).await?;
+        let stands = store::directory_users::find_by_user(tx, self.scope, user.id).await?;
+        may_enter(&member, stands.map(|directory_user| directory_user.active))?;
         let (now, verified, connection) = (self.now(), &self.verified, self.connection.id);
         if let Some(other) = store::links::find_by_user(tx, self.scope, connection, user.id).await? {
             if other.subject == verified.subject {
@@ -282,18 +297,6 @@ impl Entry<'_> {
             updated_at: now,
             version: 1,
         }
-    }
-
-    /// Deprovisioning always wins (rule 11), from whichever side it came.
-    async fn may_enter(&self, tx: &Tx, member: &Member) -> Result<(), Stop> {
-        if member.status != MemberStatus::Active {
-            return Err(gone(member.status).into());
-        }
-        let stands = store::directory_users::find_by_user(tx, self.scope, member.user_id).await?;
-        if stands.is_some_and(|directory_user| !directory_user.active) {
-            return Err(Reason::Deprovisioned { how: "the directory user is inactive" }.into());
-        }
-        Ok(())
     }
 
     async fn link(&self, tx: &Tx, user: UserId) -> Result<(), Stop> {
