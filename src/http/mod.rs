@@ -1,8 +1,8 @@
 //! The HTTP side: listeners, the guard against slow clients, middleware, payloads and error dresses.
 //!
-//! [`routes`] joins the surfaces into one tree: this screen shows every door. Order of the layers, outermost first: guard (`server`), request id and client address,
-//! trace, metrics, then per surface: security headers, rate-limit headers, error dress with panic guard,
-//! time-out, body limit, same-origin check.
+//! [`routes`] joins the surfaces into one tree: this screen shows every door. Order of the layers, outermost
+//! first: guard (`server`), request id and client address, trace, metrics, then per surface: security headers,
+//! rate-limit headers, error dress with panic guard, time-out, body limit, same-origin check.
 
 pub mod api;
 pub mod extract;

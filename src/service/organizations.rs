@@ -198,8 +198,7 @@ pub async fn find(services: &Services, ctx: &Ctx, id: OrganizationId) -> Result<
 /// Changes an organization. `expected` is the version that the caller read, if it said one.
 ///
 /// # Errors
-/// [`Error::PreconditionFailed`] if the version moved on; [`Error::Invalid`]; [`Error::Conflict`] `slug_taken`;
-/// [`Error::Forbidden`] where who is let in would change without the right to change trust.
+/// [`Error::PreconditionFailed`] if the version moved on; [`Error::Invalid`]; [`Error::Conflict`] `slug_taken`.
 pub async fn update(
     services: &Services,
     ctx: &Ctx,
