@@ -57,13 +57,14 @@ pub fn routes(doors: &Doors) -> impl poem::Endpoint<Output = Response> + 'static
     let problem = Dialect::problem(public_url);
 
     let api_service = api::service(public_url);
-    let document = api_service.spec();
+    let document_url = public_url.to_owned();
+    let allowed = move || Allowed::from_openapi(&api::service(&document_url).spec());
     let api = api_service
         .with(api::idempotency::Idempotency)
         .with(BodyLimit { max_bytes: doors.body_limit, arrive_within: BODY_WITHIN, dialect: problem.clone() })
         .with(RequestTimeout { limit: doors.request_timeout, dialect: problem.clone() })
         .with(PanicGuard(problem.clone()))
-        .with(ErrorDress::new(problem.clone()).allowed(Allowed::from_openapi(&document)))
+        .with(ErrorDress::new(problem.clone()).allowed(allowed))
         .with(RateLimitHeaders)
         .with(SecurityHeaders::new(HeaderProfile::Api, https))
         .with(doors.metrics.surface("api"));

@@ -7,7 +7,7 @@
 use super::random::Random;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use openssl::sha::sha256;
+use openssl::sha::Sha256;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const BODY: usize = 32;
@@ -73,6 +73,14 @@ fn base32(bits: &[u8], characters: usize) -> String {
             char::from(ALPHABET[usize::from(index)])
         })
         .collect()
+}
+
+/// SHA-256 without the search for a provider that OpenSSL 3's one-call function begins with: this runs once or twice
+/// in every request.
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(bytes);
+    hash.finish()
 }
 
 fn checksum(text: &str) -> String {

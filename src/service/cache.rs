@@ -51,16 +51,17 @@ where
     }
 
     /// The entry, or what `fetch` finds; `None` is not kept, so that something new is seen at once.
-    pub async fn get<E>(
-        &self,
-        key: K,
-        fetch: impl Future<Output = Result<Option<V>, E>>,
-    ) -> Result<Option<V>, E> {
+    ///
+    /// Fetching has a box of its own: hits are the rule, and every future around this one would carry it along.
+    pub async fn get<E, F>(&self, key: K, fetch: impl FnOnce() -> F) -> Result<Option<V>, E>
+    where
+        F: Future<Output = Result<Option<V>, E>>,
+    {
         if let Some(value) = self.entries.get(&key) {
             return Ok(Some(value));
         }
         let before = *self.generation();
-        let found = fetch.await?;
+        let found = Box::pin(fetch()).await?;
         if let Some(value) = &found {
             let now = self.generation();
             if *now == before {
@@ -123,19 +124,19 @@ mod tests {
     async fn a_fill_that_began_before_an_invalidation_is_thrown_away() {
         let cache: Cached<u8, &str> = Cached::default();
         let got = cache
-            .get(1, async {
+            .get(1, || async {
                 // The row is read, then changed and invalidated, before the fill ends.
                 cache.clear();
                 Ok::<_, ()>(Some("old"))
             })
             .await;
         assert_eq!(got, Ok(Some("old")));
-        assert_eq!(cache.get(1, async { Ok::<_, ()>(Some("new")) }).await, Ok(Some("new")));
-        assert_eq!(cache.get(1, async { Ok::<_, ()>(Some("newer")) }).await, Ok(Some("new")), "kept");
+        assert_eq!(cache.get(1, || async { Ok::<_, ()>(Some("new")) }).await, Ok(Some("new")));
+        assert_eq!(cache.get(1, || async { Ok::<_, ()>(Some("newer")) }).await, Ok(Some("new")), "kept");
         cache.clear();
-        assert_eq!(cache.get(1, async { Ok::<_, ()>(None) }).await, Ok(None));
+        assert_eq!(cache.get(1, || async { Ok::<_, ()>(None) }).await, Ok(None));
         assert_eq!(
-            cache.get(1, async { Ok::<_, ()>(Some("again")) }).await,
+            cache.get(1, || async { Ok::<_, ()>(Some("again")) }).await,
             Ok(Some("again")),
             "a miss is not kept"
         );

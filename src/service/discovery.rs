@@ -12,7 +12,7 @@ use crate::store;
 pub async fn way_in(services: &Services, domain: &str) -> Result<Option<KnownWayIn>, Error> {
     let domain = domain.trim().trim_end_matches('.').to_ascii_lowercase();
     let name = domain.clone();
-    let fetch = async {
+    let fetch = || async {
         let Some(held) = store::domains::find_holder(&services.db, &name).await? else { return Ok(None) };
         let Some(connection) = held.connection_id else { return Ok(None) };
         // The verified domain is what names the tenant here.

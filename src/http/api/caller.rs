@@ -129,7 +129,7 @@ async fn present(
         return credentials::bearer(services, text.trim(), now).await;
     }
     if let Some(cookie) = request.cookie().get(state.session_cookie()) {
-        let (known, session) = credentials::session(services, cookie.value_str(), now).await?;
+        let (known, session) = Box::pin(credentials::session(services, cookie.value_str(), now)).await?;
         return Ok((known, Some(session)));
     }
     Err(Error::Unauthenticated {

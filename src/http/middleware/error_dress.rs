@@ -4,7 +4,10 @@
 //! problems; errors that already carry a finished response pass untouched. The route pattern that the trace
 //! wants is kept. On 405 the `Allow` header is filled from a table of routes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use poem::{
     Endpoint, IntoResponse, PathPattern, Request, Response, Result,
@@ -78,18 +81,21 @@ fn shape(path: &str) -> String {
 #[derive(Debug, Clone)]
 pub struct ErrorDress {
     dialect: Dialect,
-    allowed: Arc<Allowed>,
+    allowed: Arc<Table>,
 }
+
+/// Made at the first need: the document it comes from is large, and a wrong method is rare.
+type Table = LazyLock<Allowed, Box<dyn FnOnce() -> Allowed + Send>>;
 
 impl ErrorDress {
     pub fn new(dialect: Dialect) -> Self {
-        Self { dialect, allowed: Arc::default() }
+        Self { dialect, allowed: Arc::new(LazyLock::new(Box::new(Allowed::default))) }
     }
 
     /// With a table for `Allow` on 405; without one only routes made by `methods::Methods` name theirs.
     #[must_use]
-    pub fn allowed(mut self, allowed: Allowed) -> Self {
-        self.allowed = Arc::new(allowed);
+    pub fn allowed(mut self, allowed: impl FnOnce() -> Allowed + Send + 'static) -> Self {
+        self.allowed = Arc::new(LazyLock::new(Box::new(allowed)));
         self
     }
 }

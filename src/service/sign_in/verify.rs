@@ -75,7 +75,7 @@ pub(super) async fn peek(response: String) -> Result<(UnverifiedClaims, String),
 async fn certificates(services: &Services, connection: &Connection) -> Result<Arc<[Certificate]>, Error> {
     // A version of a row never changes, so this needs no invalidation.
     let key = (connection.id, connection.version);
-    let read = async { connections::certificates(connection).map(|all| Some(Arc::from(all))) };
+    let read = || async { connections::certificates(connection).map(|all| Some(Arc::from(all))) };
     Ok(services.caches.certificates.get(key, read).await?.unwrap_or_else(|| Arc::from([])))
 }
 
