@@ -52,13 +52,12 @@ crate::step!(
             created_at BIGINT NOT NULL,
             last_used_at BIGINT NOT NULL,
             CONSTRAINT links_connection_id_subject_key UNIQUE (connection_id, subject),
-            CONSTRAINT links_connection_id_user_id_key UNIQUE (connection_id, user_id),
+            CONSTRAINT links_user_id_connection_id_key UNIQUE (user_id, connection_id),
             CONSTRAINT links_connection_id_fkey FOREIGN KEY (organization_id, connection_id)
                 REFERENCES saml_connections (organization_id, id),
             CONSTRAINT links_members_fkey FOREIGN KEY (organization_id, user_id)
                 REFERENCES members (organization_id, user_id)
         )",
-        "CREATE INDEX links_organization_id_user_id_idx ON links (organization_id, user_id)",
     ],
     down: &["DROP TABLE links", "DROP TABLE domains", "DROP TABLE saml_connections"],
 );

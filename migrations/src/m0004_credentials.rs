@@ -38,8 +38,7 @@ crate::step!(
             CONSTRAINT sessions_members_fkey FOREIGN KEY (organization_id, user_id)
                 REFERENCES members (organization_id, user_id)
         )",
-        "CREATE INDEX sessions_organization_id_user_id_idx ON sessions (organization_id, user_id)",
-        "CREATE INDEX sessions_user_id_idx ON sessions (user_id)",
+        "CREATE INDEX sessions_user_id_organization_id_idx ON sessions (user_id, organization_id)",
         "CREATE INDEX sessions_expires_at_idx ON sessions (expires_at)",
         "CREATE TABLE sign_in_attempts (
             id {uuid} PRIMARY KEY,
@@ -58,7 +57,6 @@ crate::step!(
             CONSTRAINT sign_in_attempts_connection_id_fkey FOREIGN KEY (organization_id, connection_id)
                 REFERENCES saml_connections (organization_id, id)
         )",
-        "CREATE INDEX sign_in_attempts_organization_id_idx ON sign_in_attempts (organization_id, created_at)",
         "CREATE INDEX sign_in_attempts_expires_at_idx ON sign_in_attempts (expires_at)",
         "CREATE TABLE used_assertions (
             connection_id {uuid} NOT NULL,

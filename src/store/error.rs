@@ -37,16 +37,16 @@ unique_keys! {
     /// The subject is linked to another user.
     LinkSubject = ("links_connection_id_subject_key", "links.connection_id, links.subject"),
     /// The user is linked to another subject.
-    LinkUser = ("links_connection_id_user_id_key", "links.connection_id, links.user_id"),
+    LinkUser = ("links_user_id_connection_id_key", "links.user_id, links.connection_id"),
     /// Another directory user has this userName.
     DirectoryUserName = (
-        "directory_users_directory_id_user_name_key",
-        "directory_users.directory_id, directory_users.user_name_key"
+        "directory_users_user_name_key_directory_id_key",
+        "directory_users.user_name_key, directory_users.directory_id"
     ),
     /// Another directory user stands for this user.
     DirectoryUserUser = (
-        "directory_users_directory_id_user_id_key",
-        "directory_users.directory_id, directory_users.user_id"
+        "directory_users_user_id_directory_id_key",
+        "directory_users.user_id, directory_users.directory_id"
     ),
     /// A pending invite for this address exists.
     PendingInvite = ("invites_organization_id_email_pending_key", "invites.organization_id, invites.email"),

@@ -89,7 +89,7 @@ fn panics() -> &'static str {
 
 fn app(metrics: &Metrics) -> impl Endpoint + 'static {
     let api = Dialect::problem("https://id.example.com");
-    let service = OpenApiService::new(Api, "things", "1");
+    let document = OpenApiService::new(Api, "things", "1").spec();
     let limiter = Arc::new(Limiter::new(
         LimitPolicy::new("address", 2.try_into().unwrap(), Duration::from_mins(1)),
         LimitClock::default(),
@@ -110,7 +110,7 @@ fn app(metrics: &Metrics) -> impl Endpoint + 'static {
         .with(BodyLimit { max_bytes: 1000, arrive_within: SHORT, dialect: api.clone() })
         .with(RequestTimeout { limit: LONG, dialect: api.clone() })
         .with(PanicGuard(api.clone()))
-        .with(ErrorDress::new(api.clone()).allowed(Allowed::from_openapi(&service.spec())))
+        .with(ErrorDress::new(api.clone()).allowed(move || Allowed::from_openapi(&document)))
         .with(RateLimitHeaders)
         .with(SecurityHeaders::new(HeaderProfile::Api, true))
         .with(metrics.surface("api"));
