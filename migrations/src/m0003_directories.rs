@@ -24,14 +24,20 @@ crate::step!(
             directory_id {uuid} NOT NULL,
             hash {bytes} NOT NULL CONSTRAINT scim_tokens_hash_key UNIQUE,
             last_four TEXT NOT NULL,
+            domain_id {uuid},
+            replaces_id {uuid},
             created_by TEXT,
             created_at BIGINT NOT NULL,
+            expires_at BIGINT,
+            overlap_ends_at BIGINT,
+            warn_at BIGINT,
             last_used_at BIGINT,
             revoked_at BIGINT,
             CONSTRAINT scim_tokens_directory_id_fkey FOREIGN KEY (organization_id, directory_id)
                 REFERENCES directories (organization_id, id)
         )",
         "CREATE INDEX scim_tokens_organization_id_idx ON scim_tokens (organization_id, created_at, id)",
+        "CREATE INDEX scim_tokens_warn_at_idx ON scim_tokens (warn_at) WHERE warn_at IS NOT NULL",
         "CREATE TABLE directory_users (
             id {uuid} PRIMARY KEY,
             organization_id {uuid} NOT NULL,

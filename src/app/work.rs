@@ -1,4 +1,5 @@
-//! The work in the background: numbers for new events, pruning of what is over, forgetting idle rate limits.
+//! The work in the background: numbers for new events, pruning of what is over, warnings of tokens that expire,
+//! forgetting idle rate limits.
 //!
 //! Each job is harmless on several nodes at once. One that fails is tried again later and later, so that a database
 //! that is away does not fill the log; it is never what ends the process.
@@ -13,6 +14,7 @@ use tokio_util::task::TaskTracker;
 /// How soon an event has its number.
 const NUMBER_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_mins(5);
+const WARN_EVERY: Duration = Duration::from_mins(5);
 const FORGET_EVERY: Duration = Duration::from_mins(1);
 /// The longest pause of a job that fails, unless its own is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -32,6 +34,11 @@ pub(super) fn start(tracker: &TaskTracker, stop: &CancellationToken, state: &Arc
             tracing::debug!(rows, "pruned what is over");
             Ok(())
         }
+    });
+    let services = Arc::clone(&state.services);
+    repeat(tracker, stop, "warning of tokens that expire", WARN_EVERY, move || {
+        let services = Arc::clone(&services);
+        async move { service::scim_tokens::warn_of_expiry(&services).await.map(drop) }
     });
     let state = Arc::clone(state);
     repeat(tracker, stop, "forgetting idle limits", FORGET_EVERY, move || {

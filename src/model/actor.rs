@@ -1,8 +1,33 @@
 //! Who acts: decided once, from the credential, before anything else happens.
 
+use super::dns_name::DomainName;
 use super::id::{ApiKeyId, ConnectionId, DirectoryId, OrganizationId, ScimTokenId, SessionId, UserId};
 use super::scope::ScopeSet;
 use super::state::Role;
+
+/// What a directory's IdP shows at the SCIM door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DirectoryCredential {
+    /// A SCIM token that somebody pasted into the IdP.
+    Token(ScimTokenId),
+}
+
+impl DirectoryCredential {
+    /// The bare id, for what is counted by credential.
+    pub const fn uuid(self) -> uuid::Uuid {
+        match self {
+            Self::Token(id) => id.uuid(),
+        }
+    }
+}
+
+impl std::fmt::Display for DirectoryCredential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Token(id) => id.fmt(f),
+        }
+    }
+}
 
 /// Who acts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +40,13 @@ pub enum Actor {
     Key { key: ApiKeyId, organization: OrganizationId, scopes: ScopeSet },
     /// A signed-in member: reaches the session's organization, within the role.
     Person { user: UserId, organization: OrganizationId, role: Role, session: SessionId },
-    /// A SCIM token: reaches its directory.
-    Directory { token: ScimTokenId, directory: DirectoryId, organization: OrganizationId },
+    /// A directory's IdP: reaches its directory, or of it only the people on one domain.
+    Directory {
+        credential: DirectoryCredential,
+        directory: DirectoryId,
+        organization: OrganizationId,
+        domain: Option<DomainName>,
+    },
     /// An IdP, by a verified assertion: reaches what rule 6 lets it.
     Idp { connection: ConnectionId, organization: OrganizationId },
     /// Postern itself: background work and the command line.
@@ -31,7 +61,7 @@ impl Actor {
             Self::Operator { .. } => "operator",
             Self::Key { .. } => "api_key",
             Self::Person { .. } => "user",
-            Self::Directory { .. } => "scim_token",
+            Self::Directory { credential: DirectoryCredential::Token(_), .. } => "scim_token",
             Self::Idp { .. } => "saml_connection",
             Self::System => "system",
         }
@@ -43,7 +73,7 @@ impl Actor {
             Self::Anonymous | Self::System => None,
             Self::Operator { key } | Self::Key { key, .. } => Some(key.to_string()),
             Self::Person { user, .. } => Some(user.to_string()),
-            Self::Directory { token, .. } => Some(token.to_string()),
+            Self::Directory { credential, .. } => Some(credential.to_string()),
             Self::Idp { connection, .. } => Some(connection.to_string()),
         }
     }

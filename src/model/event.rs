@@ -27,6 +27,12 @@ words!(
         DirectoryUpdated = "directory.updated",
         ScimTokenCreated = "scim_token.created",
         ScimTokenRevoked = "scim_token.revoked",
+        /// A new token takes the place of this one, which goes on until the overlap ends.
+        ScimTokenRotationStarted = "scim_token.rotation_started",
+        ScimTokenRotationCompleted = "scim_token.rotation_completed",
+        ScimTokenRotationCanceled = "scim_token.rotation_canceled",
+        /// The token ends in so many days: rotate it, or the IdP's pushes stop.
+        ScimTokenExpiring = "scim_token.expiring",
         DirectoryUserCreated = "directory_user.created",
         DirectoryUserUpdated = "directory_user.updated",
         DirectoryUserDeactivated = "directory_user.deactivated",

@@ -4,9 +4,12 @@
 //! nothing tells this one; what this node changes is dropped at once. A fill that began before an invalidation is
 //! thrown away: each cache counts its invalidations, and a value is kept only if none came while it was fetched.
 
-use crate::model::id::{ApiKeyId, ConnectionId, DirectoryId, OrganizationId, ScimTokenId};
+use crate::model::actor::{Actor, DirectoryCredential};
+use crate::model::dns_name::DomainName;
+use crate::model::id::{ApiKeyId, ConnectionId, DirectoryId, OrganizationId};
 use crate::model::scope::ScopeSet;
 use crate::model::secret::TokenHash;
+use crate::model::time::Timestamp;
 use crate::protocol::saml::Certificate;
 use crate::store::organizations::Organization;
 use std::hash::Hash;
@@ -85,15 +88,31 @@ pub struct KnownApiKey {
     pub id: ApiKeyId,
     pub organization: std::sync::Arc<Organization>,
     pub scopes: ScopeSet,
-    pub expires_at: Option<crate::model::time::Timestamp>,
+    pub expires_at: Option<Timestamp>,
 }
 
 /// What a live SCIM token stands for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct KnownScimToken {
-    pub id: ScimTokenId,
+    pub credential: DirectoryCredential,
     pub organization: OrganizationId,
     pub directory: DirectoryId,
+    /// The one domain whose people it may provision; without it all of the directory's.
+    pub domain: Option<DomainName>,
+    /// When it ends by itself.
+    pub ends_at: Option<Timestamp>,
+}
+
+impl KnownScimToken {
+    /// Who acts with it.
+    pub fn actor(&self) -> Actor {
+        Actor::Directory {
+            credential: self.credential,
+            directory: self.directory,
+            organization: self.organization,
+            domain: self.domain.clone(),
+        }
+    }
 }
 
 /// The way in for an e-mail domain.

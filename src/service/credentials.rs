@@ -1,9 +1,11 @@
-//! From a presented secret to the actor behind it: API keys, SCIM tokens, session cookies.
+//! From a presented secret to the actor behind it: API keys, session cookies, access tokens. The SCIM door has its own
+//! credentials, in the file beside.
 //!
 //! A secret with a wrong checksum is refused before the database is asked. What is not found, revoked and expired is
 //! one answer, so that nobody can sort stolen secrets by it.
 
-use super::cache::{KnownApiKey, KnownScimToken};
+use super::cache::KnownApiKey;
+pub use super::scim_credentials::scim_token;
 use super::{Error, Services};
 use crate::model::actor::Actor;
 use crate::model::secret::{Token, TokenKind};
@@ -17,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How often a credential's "last used" is written at most.
-const TOUCH_EVERY: Duration = Duration::from_mins(1);
+pub(super) const TOUCH_EVERY: Duration = Duration::from_mins(1);
 
 /// Who a credential belongs to.
 #[derive(Debug, Clone)]
@@ -96,36 +98,6 @@ async fn touch_api_key(
             tracing::debug!(%error, "the use of an API key was not noted");
         }
     }
-}
-
-/// A SCIM token.
-///
-/// # Errors
-/// [`Error::Unauthenticated`], the same for every reason.
-pub async fn scim_token(services: &Services, text: &str, now: Timestamp) -> Result<KnownScimToken, Error> {
-    let token = Token::parse(TokenKind::ScimToken, text).ok_or_else(refused)?;
-    let hash = token.hash();
-    let fetch = || async {
-        let Some(token) = store::scim_tokens::find_live(&services.db, &hash).await? else { return Ok(None) };
-        if token.last_used_at.is_none_or(|last| now.since(last) >= TOUCH_EVERY) {
-            let scope = TenantScope::established(token.organization_id);
-            let noted = async {
-                let tx = services.db.begin().await?;
-                store::scim_tokens::touch(&tx, scope, token.id, now).await?;
-                tx.commit().await
-            };
-            if let Err(error) = noted.await {
-                tracing::debug!(%error, "the use of a SCIM token was not noted");
-            }
-        }
-        let known = KnownScimToken {
-            id: token.id,
-            organization: token.organization_id,
-            directory: token.directory_id,
-        };
-        Ok::<_, Error>(Some(known))
-    };
-    services.caches.scim_tokens.get(hash.clone(), fetch).await?.ok_or_else(refused)
 }
 
 /// A session cookie: the session and the member it belongs to, if both are alive.

@@ -1,23 +1,19 @@
 //! The directory of an organization as its administrators see it: where to point the IdP's SCIM client, with which
-//! tokens, for which domains. What the client itself does is another file's.
+//! tokens, for which domains. How tokens are made and what the client itself does are other files'.
 
 pub use crate::store::directories::Directory;
 pub use crate::store::scim_tokens::ScimToken;
 
 use super::organizations::expect_version;
 use super::permissions::{Action, may};
-use super::{Ctx, Error, Services, access};
+use super::{Ctx, Error, Services};
 use crate::model::event::EventKind;
-use crate::model::id::{OrganizationId, ScimTokenId};
-use crate::model::secret::{Token, TokenKind};
-use crate::model::state::{ForeignAddresses, ProvisioningMode, Role};
+use crate::model::id::OrganizationId;
+use crate::model::state::{ForeignAddresses, ProvisioningMode};
 use crate::model::tenant::TenantScope;
 use crate::store::domains::Domain;
 use crate::store::{self, Tx};
 use serde_json::json;
-
-/// How many tokens of a directory are live at once at most: enough to rotate, few enough to know them all.
-const MOST_TOKENS: usize = 20;
 
 /// The directory with all that is set around it.
 #[derive(Debug, Clone)]
@@ -85,65 +81,4 @@ pub async fn update(
         drop(tx);
     }
     overview(services, scope, directory).await
-}
-
-/// Makes a token for the IdP's SCIM client: a change of trust. The secret is given out here and never again.
-///
-/// # Errors
-/// [`Error::Forbidden`]; 409 `too_many_tokens`.
-pub async fn create_token(
-    services: &Services,
-    ctx: &Ctx,
-    organization: OrganizationId,
-) -> Result<(ScimToken, Token), Error> {
-    let scope = may(ctx, organization, Action::WriteScim)?;
-    may(ctx, organization, Action::ChangeTrust)?;
-    let tx = services.begin().await?;
-    access::maker(&tx, ctx, scope, Role::Owner).await?;
-    let directory = lock(&tx, scope).await?;
-    let live = store::scim_tokens::list(&tx, scope).await?;
-    if live.iter().filter(|token| token.revoked_at.is_none()).count() >= MOST_TOKENS {
-        return Err(Error::conflict(
-            "too_many_tokens",
-            format!("This directory has {MOST_TOKENS} live tokens, the most there can be. Revoke one first."),
-        ));
-    }
-    let secret = Token::generate(TokenKind::ScimToken, &*services.random);
-    let token = ScimToken {
-        id: ScimTokenId::new(ctx.now, &*services.random),
-        organization_id: organization,
-        directory_id: directory.id,
-        hash: secret.hash(),
-        last_four: secret.last_four(),
-        created_by: ctx.actor.id(),
-        created_at: ctx.now,
-        last_used_at: None,
-        revoked_at: None,
-    };
-    store::scim_tokens::insert(&tx, token.clone()).await?;
-    let data = json!({ "last_four": token.last_four });
-    services.record(&tx, ctx, organization, EventKind::ScimTokenCreated, token.id, data).await?;
-    tx.commit().await?;
-    Ok((token, secret))
-}
-
-/// Revokes a token: it opens nothing from now on.
-///
-/// # Errors
-/// [`Error::NotFound`] also for a token that was revoked before.
-pub async fn revoke_token(
-    services: &Services,
-    ctx: &Ctx,
-    organization: OrganizationId,
-    id: ScimTokenId,
-) -> Result<(), Error> {
-    let scope = may(ctx, organization, Action::WriteScim)?;
-    let tx = services.begin().await?;
-    if !store::scim_tokens::revoke(&tx, scope, id, ctx.now).await? {
-        return Err(Error::not_found("live SCIM token"));
-    }
-    services.record(&tx, ctx, organization, EventKind::ScimTokenRevoked, id, json!({})).await?;
-    tx.commit().await?;
-    services.caches.scim_tokens.clear();
-    Ok(())
 }

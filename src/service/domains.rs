@@ -387,9 +387,11 @@ pub async fn delete(
     let domain = store::domains::lock(&tx, scope, id).await?.ok_or_else(missing)?;
     expect_version(expected, domain.version)?;
     store::domains::delete(&tx, scope, id).await?;
+    super::scim_tokens::revoke_of_domain(services, &tx, ctx, scope, id).await?;
     let data = json!({ "name": domain.name, "status": domain.status });
     services.record(&tx, ctx, organization, EventKind::DomainDeleted, id, data).await?;
     tx.commit().await?;
     services.caches.ways_in.clear();
+    services.caches.scim_tokens.clear();
     Ok(())
 }

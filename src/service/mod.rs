@@ -24,6 +24,8 @@ pub mod operator_keys;
 pub mod organizations;
 pub mod permissions;
 pub mod provisioning;
+pub mod scim_credentials;
+pub mod scim_tokens;
 pub mod seal;
 pub mod sessions;
 pub mod sign_in;

@@ -3,6 +3,7 @@
 
 use super::{Ctx, Error};
 use crate::model::actor::Actor;
+use crate::model::dns_name::DomainName;
 use crate::model::id::{DirectoryId, OrganizationId};
 use crate::model::scope::Scope;
 use crate::model::state::Role;
@@ -109,11 +110,30 @@ pub fn operator(ctx: &Ctx) -> Result<InstallationScope, Error> {
     }
 }
 
-/// The directory that the actor pushes into: a SCIM token's, and nobody else's.
+/// The directory that the actor pushes into, the whole of it: a SCIM credential's, and nobody else's.
+///
+/// # Errors
+/// [`Error::Forbidden`] for a credential that is bound to one domain: whatever is not about a single person on that
+/// domain is closed to it. What is, asks [`directory_part`].
 pub fn directory(ctx: &Ctx) -> Result<(TenantScope, DirectoryId), Error> {
-    match ctx.actor {
-        Actor::Directory { directory, organization, .. } => {
-            Ok((TenantScope::established(organization), directory))
+    match directory_part(ctx)? {
+        (scope, directory, None) => Ok((scope, directory)),
+        (_, _, Some(domain)) => Err(Error::forbidden(
+            "bound_to_domain",
+            format!(
+                "This SCIM credential is bound to the domain {domain} and reaches the users on it, nothing else. \
+                 Use one of the whole directory for this."
+            ),
+        )),
+    }
+}
+
+/// The directory that the actor pushes into, and the one domain whose people it is confined to, if it is: nobody else
+/// is there for it, neither to read nor to change.
+pub fn directory_part(ctx: &Ctx) -> Result<(TenantScope, DirectoryId, Option<&DomainName>), Error> {
+    match &ctx.actor {
+        Actor::Directory { directory, organization, domain, .. } => {
+            Ok((TenantScope::established(*organization), *directory, domain.as_ref()))
         }
         _ => Err(unauthenticated()),
     }

@@ -10,3 +10,4 @@ mod me;
 mod members;
 mod organizations;
 mod scim_config;
+mod scim_tokens;

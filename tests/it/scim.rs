@@ -1,5 +1,6 @@
 //! The SCIM door through HTTP: transcripts of Okta and Entra, the rules of provisioning, races, and scim2-tester.
 
+mod bound;
 mod door;
 mod entra;
 mod lists;

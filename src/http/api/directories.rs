@@ -2,46 +2,15 @@
 //! itself is another door.
 
 use super::Tag;
-use super::answer::{Answer, Done, Found, if_match};
+use super::answer::{Answer, Found, if_match};
 use super::caller::Caller;
-use super::dto::{Time, id};
+use super::dto::Time;
+use super::scim_tokens::ScimTokenView;
 use crate::http::payload::JsonBody;
 use crate::model::state::{ForeignAddresses, ProvisioningMode};
-use crate::model::time::Timestamp;
-use crate::service::directories::{self, Overview, ScimToken};
+use crate::service::directories::{self, Overview};
 use poem_openapi::param::{Header, Path};
-use poem_openapi::payload::Json;
-use poem_openapi::{ApiResponse, Object, OpenApi};
-
-/// A SCIM token, without its secret.
-#[derive(Object)]
-#[oai(rename = "ScimToken")]
-pub struct ScimTokenView {
-    /// TypeID, `sct_…`.
-    pub id: String,
-    /// The last characters of the secret, to recognize it by.
-    pub last_four: String,
-    /// Whether it opens the directory.
-    pub active: bool,
-    pub created_at: Time,
-    #[oai(skip_serializing_if_is_none)]
-    pub last_used_at: Option<Time>,
-    #[oai(skip_serializing_if_is_none)]
-    pub revoked_at: Option<Time>,
-}
-
-impl From<&ScimToken> for ScimTokenView {
-    fn from(row: &ScimToken) -> Self {
-        Self {
-            id: row.id.to_string(),
-            last_four: row.last_four.clone(),
-            active: row.revoked_at.is_none(),
-            created_at: row.created_at.to_datetime(),
-            last_used_at: row.last_used_at.map(Timestamp::to_datetime),
-            revoked_at: row.revoked_at.map(Timestamp::to_datetime),
-        }
-    }
-}
+use poem_openapi::{Object, OpenApi};
 
 /// The directory of an organization.
 #[derive(Object)]
@@ -70,7 +39,7 @@ impl ScimView {
             provisioning_mode: overview.provisioning_mode,
             foreign_addresses: overview.directory.foreign_addresses,
             domains: overview.domains.iter().map(|d| d.name.to_string()).collect(),
-            tokens: overview.tokens.iter().map(ScimTokenView::from).collect(),
+            tokens: overview.tokens.iter().map(|row| ScimTokenView::new(row, caller.ctx.now)).collect(),
             updated_at: overview.directory.updated_at.to_datetime(),
         };
         Found::new(view, overview.directory.version)
@@ -83,27 +52,6 @@ impl ScimView {
 pub struct UpdateScim {
     /// Needs the right to change trust.
     pub foreign_addresses: Option<ForeignAddresses>,
-}
-
-/// A new SCIM token, with its secret.
-#[derive(Object)]
-pub struct NewScimToken {
-    /// TypeID, `sct_…`.
-    pub id: String,
-    /// The secret. It is shown here and never again.
-    pub token: String,
-    pub last_four: String,
-    /// Where to use it.
-    pub scim_base_url: String,
-    pub created_at: Time,
-}
-
-/// A token that was made.
-#[derive(ApiResponse)]
-pub enum TokenMade {
-    /// The new token. It has no address of its own: it is listed with the directory.
-    #[oai(status = 201)]
-    Created(Json<NewScimToken>),
 }
 
 pub struct DirectoriesApi;
@@ -135,38 +83,5 @@ impl DirectoriesApi {
         let overview =
             directories::update(caller.services(), &caller.ctx, organization, expected, wanted).await?;
         Ok(ScimView::found(&caller, &overview))
-    }
-
-    /// Make a SCIM token
-    ///
-    /// A change of trust. The secret is in this answer only.
-    #[oai(path = "/:organization_id/scim/tokens", method = "post", operation_id = "create_scim_token")]
-    async fn create_token(&self, caller: Caller, organization_id: Path<String>) -> Answer<TokenMade> {
-        let organization = caller.organization(&organization_id)?;
-        let (row, secret) = directories::create_token(caller.services(), &caller.ctx, organization).await?;
-        Ok(TokenMade::Created(Json(NewScimToken {
-            id: row.id.to_string(),
-            token: secret.reveal().to_owned(),
-            last_four: row.last_four,
-            scim_base_url: directories::base_url(caller.services()),
-            created_at: row.created_at.to_datetime(),
-        })))
-    }
-
-    /// Revoke a SCIM token
-    #[oai(
-        path = "/:organization_id/scim/tokens/:token_id",
-        method = "delete",
-        operation_id = "revoke_scim_token"
-    )]
-    async fn revoke_token(
-        &self,
-        caller: Caller,
-        organization_id: Path<String>,
-        token_id: Path<String>,
-    ) -> Answer<Done> {
-        let organization = caller.organization(&organization_id)?;
-        directories::revoke_token(caller.services(), &caller.ctx, organization, id(&token_id)?).await?;
-        Ok(Done::NoContent)
     }
 }

@@ -17,6 +17,7 @@ pub mod invites;
 pub mod me;
 pub mod members;
 pub mod organizations;
+pub mod scim_tokens;
 
 use poem_openapi::{OpenApiService, Tags};
 
@@ -52,6 +53,7 @@ pub type Nouns = (
     domains::DomainsApi,
     connections::ConnectionsApi,
     directories::DirectoriesApi,
+    scim_tokens::ScimTokensApi,
     members::MembersApi,
     invites::InvitesApi,
     api_keys::ApiKeysApi,
@@ -67,6 +69,7 @@ pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
         domains::DomainsApi,
         connections::ConnectionsApi,
         directories::DirectoriesApi,
+        scim_tokens::ScimTokensApi,
         members::MembersApi,
         invites::InvitesApi,
         api_keys::ApiKeysApi,

@@ -7,8 +7,8 @@ use crate::http::middleware::{Layer, layer};
 use crate::http::payload::Problem;
 use crate::http::payload::framework::unauthenticated;
 use crate::http::state::State;
-use crate::model::actor::Actor;
-use crate::service::{Ctx, Error, Services, credentials};
+use crate::service::scim_credentials::{self, ScimRefusal};
+use crate::service::{Ctx, Services};
 use poem::http::{HeaderValue, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use std::sync::Arc;
@@ -51,25 +51,34 @@ fn refused(detail: &'static str, challenge: &'static str) -> Problem {
     problem.header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 
+/// One line in the log for a token that opens nothing: whose it was, and why not.
+fn note(refusal: &ScimRefusal, ctx: &Ctx) {
+    let (reason, request_id) = (refusal.reason(), &*ctx.request_id);
+    let token = refusal.token();
+    let (organization, id) = (token.map(|row| row.organization_id), token.map(|row| row.id));
+    tracing::info!(reason, ?organization, token = ?id, request_id, "a SCIM token was refused");
+}
+
 async fn authenticate(request: &Request) -> Result<ScimCaller> {
     let state = Arc::clone(State::of(request)?);
     let mut ctx = state.anonymous(request);
     let problem = match presented(request) {
-        Some(token) => match credentials::scim_token(&state.services, token, ctx.now).await {
+        Some(token) => match scim_credentials::scim_token(&state.services, token, ctx.now).await {
             Ok(known) => {
-                enforce(request, &state.limits.scim, &known.id.uuid())?;
-                ctx.actor = Actor::Directory {
-                    token: known.id,
-                    directory: known.directory,
-                    organization: known.organization,
-                };
+                enforce(request, &state.limits.scim, &known.credential.uuid())?;
+                ctx.actor = known.actor();
                 return Ok(ScimCaller { state, ctx });
             }
-            Err(Error::Unauthenticated { .. }) => refused(
-                "This SCIM token is not valid: it may be mistyped, revoked or expired. Make a new one for the directory.",
-                "Bearer realm=\"scim\", error=\"invalid_token\"",
-            ),
-            Err(error) => return Err(crate::http::api::answer::problem(&error).into()),
+            Err(ScimRefusal::Failed(error)) => return Err(crate::http::api::answer::problem(&error).into()),
+            Err(refusal) => {
+                // The log tells the reasons apart, the answer does not.
+                note(&refusal, &ctx);
+                refused(
+                    "This SCIM token is not valid: it may be mistyped, revoked or expired. Make a new one for the \
+                     directory.",
+                    "Bearer realm=\"scim\", error=\"invalid_token\"",
+                )
+            }
         },
         None => refused("A SCIM token is needed: send it as Authorization: Bearer.", "Bearer realm=\"scim\""),
     };

@@ -8,7 +8,10 @@
 
 use super::person::{Change, Outcome};
 use super::settle;
-use super::{ATTEMPTS, DirectoryUser, Refusal, address, check_version, fill, not_found, parse_id, resource};
+use super::{
+    ATTEMPTS, DirectoryUser, Refusal, address, check_version, fill, not_found, parse_id, resource,
+    within_reach,
+};
 use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
 use crate::model::id::{DirectoryId, DirectoryUserId, UserId};
@@ -69,7 +72,7 @@ pub async fn change(
     if_match: Option<&str>,
     edit: &Edit,
 ) -> Result<DirectoryUser, Refusal> {
-    let (scope, directory) = permissions::directory(ctx)?;
+    let (scope, directory, _) = permissions::directory_part(ctx)?;
     let known = parse_id(id).ok_or_else(|| not_found(id))?;
     let mut result = Err(Refusal::Race);
     for _ in 0..ATTEMPTS {
@@ -105,9 +108,8 @@ async fn attempt(
     edit: &Edit,
 ) -> Result<Option<DirectoryUser>, Refusal> {
     let tx = services.begin().await?;
-    let Some(before) = store::directory_users::lock(&tx, scope, directory, id).await? else {
-        return Ok(None);
-    };
+    let before = store::directory_users::lock(&tx, scope, directory, id).await?;
+    let Some(before) = before.filter(|row| within_reach(ctx, row)) else { return Ok(None) };
     check_version(&before, if_match)?;
     let earlier = resource(&before);
     let after = edit.apply(&earlier)?;

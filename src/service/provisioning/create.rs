@@ -22,7 +22,7 @@ pub async fn create(
     ctx: &Ctx,
     resource: &UserResource,
 ) -> Result<DirectoryUser, Refusal> {
-    let (scope, directory) = permissions::directory(ctx)?;
+    let (scope, directory, _) = permissions::directory_part(ctx)?;
     let mut result = Err(Refusal::Race);
     for _ in 0..ATTEMPTS {
         result = attempt(services, ctx, scope, directory, resource.clone()).await;

@@ -5,7 +5,9 @@
 //! already a member, and takes up a pending invite. `active` false and DELETE end every way in, in the same
 //! transaction (rule 11); what SCIM deactivated SCIM gives back as an ordinary member, what an administrator
 //! deactivated stays so (rule 13): the directory user then says what the IdP sent, the member says who may enter.
-//! Each change is one transaction with its events; what changes nothing moves neither version nor `lastModified`.
+//! A credential that is bound to one domain is confined to the users whose address is on it: it makes no other, moves
+//! nobody to another domain, and to it the others are not there, neither to read nor to change; only a userName of one of
+//! them that is not an address is found taken. Each change is one transaction with its events; what changes nothing moves neither version nor `lastModified`.
 
 mod change;
 mod create;
@@ -19,7 +21,8 @@ pub use create::create;
 pub use read::{Listed, find, list};
 pub use remove::remove;
 
-use super::{Error, Services};
+use super::{Ctx, Error, Services};
+use crate::model::actor::Actor;
 use crate::model::email::EmailAddress;
 use crate::model::id::DirectoryUserId;
 use crate::protocol::scim::{Meta, ScimError, UserResource, etag, fold};
@@ -111,6 +114,17 @@ fn parse_id(text: &str) -> Option<DirectoryUserId> {
 
 fn not_found(id: &str) -> Refusal {
     ScimError::not_found("User", id).into()
+}
+
+/// Whether a directory user is there for whoever asks: a credential that is bound to one domain meets only those whose
+/// address is on it.
+fn within_reach(ctx: &Ctx, row: &DirectoryUser) -> bool {
+    match &ctx.actor {
+        Actor::Directory { domain: Some(domain), .. } => {
+            row.address.as_ref().is_some_and(|address| address.domain() == domain.as_str())
+        }
+        _ => true,
+    }
 }
 
 /// The address of the person by rule 7, if there is one.

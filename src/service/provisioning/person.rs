@@ -2,6 +2,8 @@
 //! member when the directory speaks.
 
 use super::Refusal;
+use crate::model::actor::Actor;
+use crate::model::dns_name::DomainName;
 use crate::model::email::EmailAddress;
 use crate::model::event::{EventKind, NewEvent};
 use crate::model::id::{InviteId, UserId};
@@ -68,12 +70,21 @@ impl Change<'_> {
     }
 
     /// What an address stands on: `None` if it is not on a verified domain of the directory, or is none (rule 6).
+    /// A credential that is bound to one domain stands on no other.
     pub(super) async fn footing(&self, address: Option<&EmailAddress>) -> Result<Option<Footing>, Refusal> {
         match address {
-            Some(address) => {
+            Some(address) if self.bound_to().is_none_or(|domain| domain.as_str() == address.domain()) => {
                 Ok(store::directories::footing(self.tx, self.scope, address, self.ctx.now).await?)
             }
-            None => Ok(None),
+            _ => Ok(None),
+        }
+    }
+
+    /// The one domain that the credential is bound to, if it is bound.
+    fn bound_to(&self) -> Option<&DomainName> {
+        match &self.ctx.actor {
+            Actor::Directory { domain, .. } => domain.as_ref(),
+            _ => None,
         }
     }
 
@@ -83,14 +94,20 @@ impl Change<'_> {
         Ok(settings.ok_or_else(|| Error::Internal("an organization without a directory".to_owned()))?)
     }
 
-    /// Whether the directory holds people on foreign addresses.
+    /// Whether the directory holds people on foreign addresses; for a credential that is bound to one domain nobody is.
     pub(super) async fn holds(&self) -> Result<bool, Refusal> {
-        Ok(self.settings().await?.foreign_addresses == ForeignAddresses::Hold)
+        Ok(self.bound_to().is_none() && self.settings().await?.foreign_addresses == ForeignAddresses::Hold)
     }
 
     /// The refusal of a foreign address, which names those that are allowed.
     pub(super) async fn foreign(&self, address: Option<&EmailAddress>) -> Result<Refusal, Refusal> {
-        let domains = store::domains::list_of_directory(self.tx, self.scope).await?;
+        let mut domains = store::domains::list_of_directory(self.tx, self.scope).await?;
+        let who = if let Some(bound) = self.bound_to() {
+            domains.retain(|domain| domain.name == *bound);
+            "this SCIM credential is bound to one domain"
+        } else {
+            "this directory provisions people on its verified domains only"
+        };
         let allowed = match domains.as_slice() {
             [] => "It has none yet: verify a domain and enable SCIM for it.".to_owned(),
             domains => {
@@ -102,10 +119,7 @@ impl Change<'_> {
             Some(address) => format!("The address is on the domain {}", address.domain()),
             None => "Neither userName nor a primary or work e-mail is an e-mail address".to_owned(),
         };
-        Ok(ScimError::invalid_value(format!(
-            "{found}, and this directory provisions people on its verified domains only. {allowed}"
-        ))
-        .into())
+        Ok(ScimError::invalid_value(format!("{found}, and {who}. {allowed}")).into())
     }
 
     /// Lets in the person behind an address of the directory's domains: makes the member, adopts the one that is

@@ -1,7 +1,7 @@
 //! GET: one directory user, and lists. What an index serves is asked of the database; every other filter is judged
 //! here over the whole directory in chunks, so that totals are right whatever was asked.
 
-use super::{DirectoryUser, Refusal, not_found, parse_id, representation};
+use super::{DirectoryUser, Refusal, not_found, parse_id, representation, within_reach};
 use crate::model::id::DirectoryId;
 use crate::model::tenant::TenantScope;
 use crate::protocol::scim::{Filter, IndexKey, ListQuery, fold};
@@ -28,15 +28,18 @@ pub struct Listed {
 /// # Errors
 /// 404 for an id of any shape that is none of this directory.
 pub async fn find(services: &Services, ctx: &Ctx, id: &str) -> Result<DirectoryUser, Refusal> {
-    let (scope, directory) = permissions::directory(ctx)?;
+    let (scope, directory, _) = permissions::directory_part(ctx)?;
     let known = parse_id(id).ok_or_else(|| not_found(id))?;
     let row = store::directory_users::find(&services.db, scope, directory, known).await?;
-    row.ok_or_else(|| not_found(id))
+    row.filter(|row| within_reach(ctx, row)).ok_or_else(|| not_found(id))
 }
 
 /// A page of the directory's users, in the order of their making.
 pub async fn list(services: &Services, ctx: &Ctx, query: &ListQuery) -> Result<Listed, Refusal> {
-    let (scope, directory) = permissions::directory(ctx)?;
+    let (scope, directory, bound) = permissions::directory_part(ctx)?;
+    if bound.is_some() {
+        return judged(services, ctx, (scope, directory), query.filter.as_ref(), query).await;
+    }
     let Some(filter) = &query.filter else {
         return keyed(services, scope, directory, &DirectoryUserKey::All, query).await;
     };
@@ -44,7 +47,7 @@ pub async fn list(services: &Services, ctx: &Ctx, query: &ListQuery) -> Result<L
     match exact {
         Some(Some(key)) => keyed(services, scope, directory, &key, query).await,
         Some(None) => Ok(Listed::default()),
-        None => judged(services, scope, directory, filter, query).await,
+        None => judged(services, ctx, (scope, directory), Some(filter), query).await,
     }
 }
 
@@ -88,15 +91,19 @@ async fn keyed(
 /// Collects the page and the total from resources judged one by one.
 struct Sieve<'a> {
     services: &'a Services,
-    filter: &'a Filter,
+    ctx: &'a Ctx,
+    filter: Option<&'a Filter>,
     query: &'a ListQuery,
     listed: Listed,
 }
 
 impl Sieve<'_> {
     fn judge(&mut self, row: &DirectoryUser) {
+        if !within_reach(self.ctx, row) {
+            return;
+        }
         let resource = representation(self.services, row);
-        if !self.filter.matches(&resource) {
+        if self.filter.is_some_and(|filter| !filter.matches(&resource)) {
             return;
         }
         let offset = self.query.offset();
@@ -107,17 +114,17 @@ impl Sieve<'_> {
     }
 }
 
-/// A page by a filter that no index serves whole.
+/// A page by a filter that no index serves whole, or for a credential that does not reach the whole directory.
 async fn judged(
     services: &Services,
-    scope: TenantScope,
-    directory: DirectoryId,
-    filter: &Filter,
+    ctx: &Ctx,
+    (scope, directory): (TenantScope, DirectoryId),
+    filter: Option<&Filter>,
     query: &ListQuery,
 ) -> Result<Listed, Refusal> {
-    let mut sieve = Sieve { services, filter, query, listed: Listed::default() };
+    let mut sieve = Sieve { services, ctx, filter, query, listed: Listed::default() };
     // A term that an index serves leaves little to judge, such as one half of `id eq "…" and manager eq "…"`.
-    let narrowed = filter.index_keys().iter().find_map(store_key);
+    let narrowed = filter.and_then(|filter| filter.index_keys().iter().find_map(store_key));
     if let Some(Some(key @ (DirectoryUserKey::Id(_) | DirectoryUserKey::UserName(_)))) = &narrowed {
         for row in store::directory_users::list(&services.db, scope, directory, key, 0, 1).await? {
             sieve.judge(&row);

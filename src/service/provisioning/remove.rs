@@ -2,7 +2,7 @@
 //! that keeps just-in-time provisioning away (rule 8).
 
 use super::person::Change;
-use super::{Refusal, check_version, not_found, parse_id};
+use super::{Refusal, check_version, not_found, parse_id, within_reach};
 use crate::model::event::EventKind;
 use crate::service::permissions;
 use crate::service::{Ctx, Services};
@@ -14,11 +14,11 @@ use serde_json::json;
 /// # Errors
 /// 404 for an id of any shape that is none of this directory; 412 if `if_match` names another version.
 pub async fn remove(services: &Services, ctx: &Ctx, id: &str, if_match: Option<&str>) -> Result<(), Refusal> {
-    let (scope, directory) = permissions::directory(ctx)?;
+    let (scope, directory, _) = permissions::directory_part(ctx)?;
     let known = parse_id(id).ok_or_else(|| not_found(id))?;
     let tx = services.begin().await?;
     let row = store::directory_users::lock(&tx, scope, directory, known).await?;
-    let row = row.ok_or_else(|| not_found(id))?;
+    let row = row.filter(|row| within_reach(ctx, row)).ok_or_else(|| not_found(id))?;
     check_version(&row, if_match)?;
     let mut change = Change { services, ctx, tx: &tx, scope, events: Vec::new() };
     if let Some(user) = row.user_id {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use postern::model::actor::Actor;
 use postern::protocol::scim::{Conformance, UserResource};
 use postern::service::{Ctx, credentials, provisioning};
 use serde_json::json;
@@ -15,9 +14,7 @@ async fn push(tenant: &Tenant<'_>, number: usize) {
     let services = tenant.app.services();
     let now = services.clock.now();
     let known = credentials::scim_token(services, &tenant.token, now).await.expect("the token");
-    let actor =
-        Actor::Directory { token: known.id, directory: known.directory, organization: known.organization };
-    let ctx = Ctx { actor, now, request_id: Arc::from("test"), ip: None };
+    let ctx = Ctx { actor: known.actor(), now, request_id: Arc::from("test"), ip: None };
     for n in 0..number {
         let mut body = user(&format!("person{n}@acme.com"));
         body["externalId"] = json!(format!("ext-{n}"));
