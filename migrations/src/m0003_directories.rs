@@ -13,6 +13,8 @@ crate::step!(
                 CONSTRAINT directories_organization_id_fkey REFERENCES organizations (id)
                 CONSTRAINT directories_organization_id_key UNIQUE,
             foreign_addresses TEXT NOT NULL,
+            conformance TEXT NOT NULL,
+            oauth_only BOOLEAN NOT NULL,
             created_at BIGINT NOT NULL,
             updated_at BIGINT NOT NULL,
             version BIGINT NOT NULL,

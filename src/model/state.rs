@@ -110,6 +110,17 @@ words!(
 );
 
 words!(
+    /// How strictly a directory reads what its identity provider sends.
+    Conformance {
+        /// Unknown attributes and passwords are dropped, PATCH without a path is taken: what Okta and Entra need.
+        Tolerant = "tolerant",
+        /// The refusals of the SCIM Interoperability Profile: undefined attributes and PATCH without a path are 400
+        /// `invalidSyntax`, passwords are refused.
+        Profile = "profile",
+    }
+);
+
+words!(
     /// Where an invite stands.
     InviteStatus {
         /// Not answered yet.

@@ -9,6 +9,7 @@ use crate::model::dns_name::DomainName;
 use crate::model::id::{ApiKeyId, ConnectionId, DirectoryId, OrganizationId};
 use crate::model::scope::ScopeSet;
 use crate::model::secret::TokenHash;
+use crate::model::state::Conformance;
 use crate::model::time::Timestamp;
 use crate::protocol::saml::Certificate;
 use crate::store::organizations::Organization;
@@ -101,6 +102,8 @@ pub struct KnownScimToken {
     pub domain: Option<DomainName>,
     /// When it ends by itself.
     pub ends_at: Option<Timestamp>,
+    /// How strictly its directory reads what it sends.
+    pub conformance: Conformance,
 }
 
 impl KnownScimToken {

@@ -9,11 +9,11 @@ use super::permissions::{Action, may};
 use super::{Ctx, Error, Services};
 use crate::model::event::EventKind;
 use crate::model::id::OrganizationId;
-use crate::model::state::{ForeignAddresses, ProvisioningMode};
+use crate::model::state::{Conformance, ForeignAddresses, ProvisioningMode};
 use crate::model::tenant::TenantScope;
 use crate::store::domains::Domain;
 use crate::store::{self, Tx};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The directory with all that is set around it.
 #[derive(Debug, Clone)]
@@ -53,7 +53,18 @@ async fn lock(tx: &Tx, scope: TenantScope) -> Result<Directory, Error> {
     store::directories::lock(tx, scope).await?.ok_or_else(missing)
 }
 
-/// Says what happens to people with an address outside the directory's domains (rule 6): a change of trust.
+/// What is to change; `None` leaves alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct UpdateDirectory {
+    /// What happens to people with an address outside the directory's domains (rule 6): a change of trust.
+    pub foreign_addresses: Option<ForeignAddresses>,
+    /// How strictly the directory reads what the IdP sends.
+    pub conformance: Option<Conformance>,
+    /// Whether SCIM tokens are refused: a change of trust.
+    pub oauth_only: Option<bool>,
+}
+
+/// Changes how the directory is set.
 ///
 /// # Errors
 /// [`Error::Forbidden`]; [`Error::PreconditionFailed`].
@@ -62,23 +73,41 @@ pub async fn update(
     ctx: &Ctx,
     organization: OrganizationId,
     expected: Option<i64>,
-    foreign_addresses: Option<ForeignAddresses>,
+    wanted: UpdateDirectory,
 ) -> Result<Overview, Error> {
     let scope = may(ctx, organization, Action::WriteScim)?;
     let tx = services.begin().await?;
     let mut directory = lock(&tx, scope).await?;
     expect_version(expected, directory.version)?;
-    if let Some(wanted) = foreign_addresses.filter(|wanted| *wanted != directory.foreign_addresses) {
-        may(ctx, organization, Action::ChangeTrust)?;
-        let changed = json!({ "foreign_addresses": { "from": directory.foreign_addresses, "to": wanted } });
-        directory.foreign_addresses = wanted;
-        directory.updated_at = ctx.now;
-        directory = store::directories::update(&tx, scope, directory).await?;
-        let data = json!({ "changed": changed });
-        services.record(&tx, ctx, organization, EventKind::DirectoryUpdated, directory.id, data).await?;
-        tx.commit().await?;
-    } else {
+    let before = directory.clone();
+    directory.foreign_addresses = wanted.foreign_addresses.unwrap_or(before.foreign_addresses);
+    directory.conformance = wanted.conformance.unwrap_or(before.conformance);
+    directory.oauth_only = wanted.oauth_only.unwrap_or(before.oauth_only);
+    if directory == before {
         drop(tx);
+        return overview(services, scope, directory).await;
     }
+    if (directory.foreign_addresses, directory.oauth_only) != (before.foreign_addresses, before.oauth_only) {
+        may(ctx, organization, Action::ChangeTrust)?;
+    }
+    directory.updated_at = ctx.now;
+    let changed = changes(&before, &directory);
+    let directory = store::directories::update(&tx, scope, directory).await?;
+    let data = json!({ "changed": changed });
+    services.record(&tx, ctx, organization, EventKind::DirectoryUpdated, directory.id, data).await?;
+    tx.commit().await?;
+    // What is known of a token includes how its directory is set.
+    services.caches.scim_tokens.clear();
     overview(services, scope, directory).await
+}
+
+/// What changed, from what to what.
+fn changes(before: &Directory, after: &Directory) -> Value {
+    let settings = [
+        ("foreign_addresses", json!(before.foreign_addresses), json!(after.foreign_addresses)),
+        ("conformance", json!(before.conformance), json!(after.conformance)),
+        ("oauth_only", json!(before.oauth_only), json!(after.oauth_only)),
+    ];
+    let changed = settings.into_iter().filter(|(_, from, to)| from != to);
+    changed.map(|(name, from, to)| (name.to_owned(), json!({ "from": from, "to": to }))).collect()
 }

@@ -8,7 +8,7 @@ use crate::model::actor::Actor;
 use crate::model::event::EventKind;
 use crate::model::id::{DirectoryId, OrganizationId};
 use crate::model::page::{Page, PageRequest};
-use crate::model::state::{FirstLink, ForeignAddresses, ProvisioningMode};
+use crate::model::state::{Conformance, FirstLink, ForeignAddresses, ProvisioningMode};
 use crate::model::tenant::TenantScope;
 use crate::store;
 use crate::store::directories::Directory;
@@ -150,6 +150,8 @@ pub async fn create(services: &Services, ctx: &Ctx, new: CreateOrganization) -> 
         id: DirectoryId::new(ctx.now, &*services.random),
         organization_id: organization.id,
         foreign_addresses: ForeignAddresses::Refuse,
+        conformance: Conformance::Tolerant,
+        oauth_only: false,
         created_at: ctx.now,
         updated_at: ctx.now,
         version: 1,

@@ -27,6 +27,9 @@ pub enum ScimRefusal {
     /// It ran out, or the overlap of its rotation did.
     #[error("the token has expired")]
     Expired(Box<ScimToken>),
+    /// Its directory takes OAuth clients only.
+    #[error("the directory takes no SCIM tokens")]
+    OauthOnly(Box<ScimToken>),
     /// It could not be looked up.
     #[error(transparent)]
     Failed(#[from] Error),
@@ -39,6 +42,7 @@ impl ScimRefusal {
             Self::Wrong => "wrong",
             Self::Revoked(_) => "revoked",
             Self::Expired(_) => "expired",
+            Self::OauthOnly(_) => "oauth_only",
             Self::Failed(_) => "failed",
         }
     }
@@ -46,7 +50,7 @@ impl ScimRefusal {
     /// The token, if it is or was one of ours.
     pub const fn token(&self) -> Option<&ScimToken> {
         match self {
-            Self::Revoked(token) | Self::Expired(token) => Some(token),
+            Self::Revoked(token) | Self::Expired(token) | Self::OauthOnly(token) => Some(token),
             Self::Wrong | Self::Failed(_) => None,
         }
     }
@@ -90,12 +94,15 @@ async fn known(
     presented: Presented,
     now: Timestamp,
 ) -> Result<KnownScimToken, ScimRefusal> {
-    let Presented { token, domain } = presented;
+    let Presented { token, domain, conformance, oauth_only } = presented;
     if token.revoked_at.is_some() || token.domain_id.is_some() && domain.is_none() {
         return Err(ScimRefusal::Revoked(Box::new(token)));
     }
     if !token.is_live(now) {
         return Err(ScimRefusal::Expired(Box::new(token)));
+    }
+    if oauth_only {
+        return Err(ScimRefusal::OauthOnly(Box::new(token)));
     }
     if token.last_used_at.is_none_or(|last| now.since(last) >= TOUCH_EVERY) {
         touch(services, &token, now).await;
@@ -106,6 +113,7 @@ async fn known(
         directory: token.directory_id,
         domain,
         ends_at: token.ends_at(),
+        conformance,
     })
 }
 

@@ -16,6 +16,7 @@ use crate::model::secret::{Token, TokenKind};
 use crate::model::state::Role;
 use crate::model::tenant::{InstallationScope, TenantScope};
 use crate::model::time::Timestamp;
+use crate::store::directories::Directory;
 use crate::store::{self, Tx};
 use serde_json::json;
 use std::time::Duration;
@@ -120,9 +121,21 @@ fn next_warning(now: Timestamp, end: Option<Timestamp>) -> Option<Timestamp> {
     WARN_DAYS.iter().map(|number| end.minus(days(*number))).find(|at| *at > now)
 }
 
-async fn lock_directory(tx: &Tx, scope: TenantScope) -> Result<DirectoryId, Error> {
-    let directory = store::directories::lock(tx, scope).await?;
-    Ok(directory.ok_or_else(|| Error::not_found("organization"))?.id)
+async fn lock_directory(tx: &Tx, scope: TenantScope) -> Result<Directory, Error> {
+    store::directories::lock(tx, scope).await?.ok_or_else(|| Error::not_found("organization"))
+}
+
+/// The same, of a directory that takes tokens.
+async fn lock_for_token(tx: &Tx, scope: TenantScope) -> Result<DirectoryId, Error> {
+    let directory = lock_directory(tx, scope).await?;
+    if directory.oauth_only {
+        return Err(Error::conflict(
+            "oauth_only",
+            "This directory refuses SCIM tokens (oauth_only), so a new one would open nothing. Register an OAuth \
+             client, or switch oauth_only off.",
+        ));
+    }
+    Ok(directory.id)
 }
 
 /// Holds a domain, so that it is not given up under a token that is being bound to it.
@@ -229,7 +242,7 @@ pub async fn create(
 ) -> Result<Made, Error> {
     let expires_at = new.life.end(ctx.now)?;
     let (scope, tx) = begin(services, ctx, organization).await?;
-    let directory = lock_directory(&tx, scope).await?;
+    let directory = lock_for_token(&tx, scope).await?;
     if let Some(domain) = new.domain {
         lock_domain(&tx, scope, domain).await?;
     }
@@ -251,7 +264,7 @@ pub async fn create_for_domain(
     how: Rotate,
 ) -> Result<Made, Error> {
     let (scope, tx) = begin(services, ctx, organization).await?;
-    let directory = lock_directory(&tx, scope).await?;
+    let directory = lock_for_token(&tx, scope).await?;
     lock_domain(&tx, scope, domain).await?;
     let tokens = store::scim_tokens::list(&tx, scope).await?;
     let current = tokens.into_iter().rev().find(|t| t.domain_id == Some(domain) && t.is_live(ctx.now));
@@ -329,7 +342,7 @@ pub async fn rotate(
     how: Rotate,
 ) -> Result<Made, Error> {
     let (scope, tx) = begin(services, ctx, organization).await?;
-    lock_directory(&tx, scope).await?;
+    lock_for_token(&tx, scope).await?;
     let old = store::scim_tokens::find(&tx, scope, id).await?.ok_or_else(missing)?;
     let made = replace(services, ctx, &tx, scope, old, how).await?;
     tx.commit().await?;

@@ -8,6 +8,7 @@ use super::error::StoreError;
 use crate::model::dns_name::DomainName;
 use crate::model::id::{DomainId, ScimTokenId};
 use crate::model::secret::TokenHash;
+use crate::model::state::Conformance;
 use crate::model::tenant::{InstallationScope, TenantScope};
 use crate::model::time::Timestamp;
 use sea_orm::{
@@ -25,11 +26,17 @@ pub struct Presented {
     pub token: ScimToken,
     /// The name of the domain that the token is bound to, if it is bound and the domain is still there.
     pub domain: Option<DomainName>,
+    /// What its directory is set to.
+    pub conformance: Conformance,
+    pub oauth_only: bool,
 }
 
 /// The token with this hash, whatever became of it: the secret is what names the tenant here.
 pub async fn find_by_hash(conn: &impl Conn, hash: &TokenHash) -> Result<Option<Presented>, StoreError> {
-    let sql = "SELECT token.*, domain.name AS bound_domain FROM scim_tokens AS token
+    let sql = "SELECT token.*, domain.name AS bound_domain, directory.conformance, directory.oauth_only
+         FROM scim_tokens AS token
+         JOIN directories AS directory
+             ON directory.organization_id = token.organization_id AND directory.id = token.directory_id
          LEFT JOIN domains AS domain
              ON domain.id = token.domain_id AND domain.organization_id = token.organization_id
          WHERE token.hash = $1";
@@ -37,7 +44,12 @@ pub async fn find_by_hash(conn: &impl Conn, hash: &TokenHash) -> Result<Option<P
     let statement = Statement::from_sql_and_values(backend, sql, [hash.clone().into()]);
     let Some(row) = conn.inner().query_one_raw(statement).await? else { return Ok(None) };
     let token = ScimToken::from_query_result(&row, "")?;
-    Ok(Some(Presented { token, domain: row.try_get("", "bound_domain")? }))
+    Ok(Some(Presented {
+        token,
+        domain: row.try_get("", "bound_domain")?,
+        conformance: row.try_get("", "conformance")?,
+        oauth_only: row.try_get("", "oauth_only")?,
+    }))
 }
 
 /// A token of the organization's directory.

@@ -5,6 +5,7 @@ mod door;
 mod entra;
 mod lists;
 mod okta;
+mod profile;
 mod races;
 mod rules;
 mod tester;

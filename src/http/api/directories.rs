@@ -7,8 +7,8 @@ use super::caller::Caller;
 use super::dto::Time;
 use super::scim_tokens::ScimTokenView;
 use crate::http::payload::JsonBody;
-use crate::model::state::{ForeignAddresses, ProvisioningMode};
-use crate::service::directories::{self, Overview};
+use crate::model::state::{Conformance, ForeignAddresses, ProvisioningMode};
+use crate::service::directories::{self, Overview, UpdateDirectory};
 use poem_openapi::param::{Header, Path};
 use poem_openapi::{Object, OpenApi};
 
@@ -24,6 +24,11 @@ pub struct ScimView {
     pub provisioning_mode: ProvisioningMode,
     /// What happens to a person with an address outside the domains below.
     pub foreign_addresses: ForeignAddresses,
+    /// How strictly the directory reads what the IdP sends: `profile` makes the refusals of the SCIM Interoperability
+    /// Profile, which Okta and Entra ID run into.
+    pub conformance: Conformance,
+    /// Whether SCIM tokens are refused, so that only OAuth clients come in.
+    pub oauth_only: bool,
     /// Names of the verified domains that the directory speaks for (`scim_enabled` of a domain).
     pub domains: Vec<String>,
     /// All tokens, revoked ones too, oldest first.
@@ -38,6 +43,8 @@ impl ScimView {
             scim_base_url: directories::base_url(caller.services()),
             provisioning_mode: overview.provisioning_mode,
             foreign_addresses: overview.directory.foreign_addresses,
+            conformance: overview.directory.conformance,
+            oauth_only: overview.directory.oauth_only,
             domains: overview.domains.iter().map(|d| d.name.to_string()).collect(),
             tokens: overview.tokens.iter().map(|row| ScimTokenView::new(row, caller.ctx.now)).collect(),
             updated_at: overview.directory.updated_at.to_datetime(),
@@ -52,6 +59,9 @@ impl ScimView {
 pub struct UpdateScim {
     /// Needs the right to change trust.
     pub foreign_addresses: Option<ForeignAddresses>,
+    pub conformance: Option<Conformance>,
+    /// Needs the right to change trust.
+    pub oauth_only: Option<bool>,
 }
 
 pub struct DirectoriesApi;
@@ -79,7 +89,11 @@ impl DirectoriesApi {
     ) -> Answer<Found<ScimView>> {
         let organization = caller.organization(&organization_id)?;
         let expected = if_match(if_match_header.0.as_deref())?;
-        let wanted = body.0.foreign_addresses;
+        let wanted = UpdateDirectory {
+            foreign_addresses: body.foreign_addresses,
+            conformance: body.conformance,
+            oauth_only: body.oauth_only,
+        };
         let overview =
             directories::update(caller.services(), &caller.ctx, organization, expected, wanted).await?;
         Ok(ScimView::found(&caller, &overview))

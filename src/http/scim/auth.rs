@@ -7,6 +7,7 @@ use crate::http::middleware::{Layer, layer};
 use crate::http::payload::Problem;
 use crate::http::payload::framework::unauthenticated;
 use crate::http::state::State;
+use crate::protocol::scim::Conformance;
 use crate::service::scim_credentials::{self, ScimRefusal};
 use crate::service::{Ctx, Services};
 use poem::http::{HeaderValue, header};
@@ -19,6 +20,8 @@ pub struct ScimCaller {
     state: Arc<State>,
     /// Who acts, when, from where.
     pub ctx: Ctx,
+    /// How strictly the directory reads what is sent.
+    pub conformance: Conformance,
 }
 
 impl ScimCaller {
@@ -67,7 +70,7 @@ async fn authenticate(request: &Request) -> Result<ScimCaller> {
             Ok(known) => {
                 enforce(request, &state.limits.scim, &known.credential.uuid())?;
                 ctx.actor = known.actor();
-                return Ok(ScimCaller { state, ctx });
+                return Ok(ScimCaller { state, ctx, conformance: known.conformance });
             }
             Err(ScimRefusal::Failed(error)) => return Err(crate::http::api::answer::problem(&error).into()),
             Err(refusal) => {

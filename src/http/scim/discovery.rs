@@ -3,7 +3,7 @@
 use super::answer::{Answer, Refused, document};
 use super::auth::ScimCaller;
 use crate::protocol::scim::schema::ResourceType;
-use crate::protocol::scim::{ScimError, UserResource, discovery, list_response};
+use crate::protocol::scim::{Conformance, ScimError, UserResource, discovery, list_response};
 use poem::Request;
 use serde_json::Value;
 
@@ -30,6 +30,9 @@ pub fn config(caller: &ScimCaller, request: &Request) -> Answer {
     refuse_filter(request)?;
     let mut config = discovery::service_provider_config(&base(caller));
     config["filter"]["maxResults"] = caller.services().settings.scim_max_page.into();
+    if caller.conformance == Conformance::Profile {
+        config["interopProfileConformant"] = true.into();
+    }
     Ok(document(config))
 }
 

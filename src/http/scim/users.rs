@@ -3,9 +3,7 @@
 use super::answer::{Answer, Refused, document, not_modified, user};
 use super::auth::ScimCaller;
 use crate::http::payload::ScimJson;
-use crate::protocol::scim::{
-    Conformance, ListQuery, PatchRequest, Projection, UserResource, list, list_response,
-};
+use crate::protocol::scim::{ListQuery, PatchRequest, Projection, UserResource, list, list_response};
 use crate::service::provisioning::{self, Edit};
 use poem::http::{StatusCode, header};
 use poem::{FromRequest, IntoResponse, Request, RequestBody};
@@ -67,7 +65,7 @@ pub async fn search(caller: &ScimCaller, request: &Request, body: &mut RequestBo
 
 /// POST `/Users`.
 pub async fn create(caller: &ScimCaller, request: &Request, body: &mut RequestBody) -> Answer {
-    let resource = UserResource::parse(&json(request, body).await?, Conformance::Tolerant)?;
+    let resource = UserResource::parse(&json(request, body).await?, caller.conformance)?;
     let row = provisioning::create(caller.services(), &caller.ctx, &resource).await?;
     Ok(user(caller.services(), &row, &projection(request), StatusCode::CREATED))
 }
@@ -88,14 +86,14 @@ async fn change(caller: &ScimCaller, request: &Request, id: &str, edit: Edit) ->
 
 /// PUT `/Users/{id}`.
 pub async fn replace(caller: &ScimCaller, request: &Request, body: &mut RequestBody, id: &str) -> Answer {
-    let resource = UserResource::parse(&json(request, body).await?, Conformance::Tolerant)?;
+    let resource = UserResource::parse(&json(request, body).await?, caller.conformance)?;
     change(caller, request, id, Edit::Replace(resource)).await
 }
 
 /// PATCH `/Users/{id}`. Answered with the user, which every client takes; 204 would say less.
 pub async fn patch(caller: &ScimCaller, request: &Request, body: &mut RequestBody, id: &str) -> Answer {
     let body = json(request, body).await?;
-    let patch = PatchRequest::parse(UserResource::resource_type(), &body, Conformance::Tolerant)?;
+    let patch = PatchRequest::parse(UserResource::resource_type(), &body, caller.conformance)?;
     change(caller, request, id, Edit::Patch(patch)).await
 }
 

@@ -25,6 +25,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use crate::model::state::Conformance;
 pub use error::{ScimError, ScimType};
 pub use filter::{Filter, IndexKey};
 pub use list::{ListQuery, list_response};
@@ -39,18 +40,6 @@ use serde_json::Value;
 
 /// The media type of every SCIM body, errors included (RFC 7644 §8.1).
 pub const MEDIA_TYPE: &str = "application/scim+json";
-
-/// How strictly a directory reads what its identity provider sends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Conformance {
-    /// Unknown attributes and passwords are dropped, PATCH without a path is taken: what Okta and
-    /// Entra need.
-    #[default]
-    Tolerant,
-    /// The refusals of the SCIM Interoperability Profile: undefined attributes and PATCH without a
-    /// path are 400 `invalidSyntax`, passwords are refused.
-    Profile,
-}
 
 /// Reads a request body as JSON.
 ///

@@ -149,6 +149,9 @@ fn check_schemas(value: Option<&Value>, conformance: Conformance) -> Result<(), 
     match value {
         None | Some(Value::Null) if conformance == Conformance::Tolerant => Ok(()),
         Some(Value::Array(items)) if items.is_empty() && conformance == Conformance::Tolerant => Ok(()),
+        Some(Value::Array(items)) if items.len() > 1 && conformance == Conformance::Profile => {
+            Err(ScimError::invalid_syntax(format!("schemas of a PATCH names \"{PATCH_URN}\" and no other.")))
+        }
         Some(Value::Array(items)) if named(items) => Ok(()),
         _ => Err(ScimError::invalid_syntax(format!("schemas must be an array that names \"{PATCH_URN}\"."))),
     }
@@ -190,7 +193,7 @@ impl Reader<'_> {
         let path = match keys.take("path") {
             None | Some(Value::Null) => None,
             Some(Value::String(path)) if path.trim().is_empty() => None,
-            Some(Value::String(path)) => Some(Path::parse(self.resource_type, path)?),
+            Some(Value::String(path)) => Some(Path::parse_as(self.resource_type, path, self.conformance)?),
             Some(other) => {
                 return Err(ScimError::invalid_path(format!(
                     "path must be a string, but {} was sent.",

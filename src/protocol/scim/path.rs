@@ -2,12 +2,12 @@
 //! the URN of its schema, and the URN of a schema alone.
 use std::fmt;
 
-use super::ScimError;
 use super::error::excerpt;
 use super::filter::{self, Filter, FilterError, MAX_LENGTH};
 use super::lexer::{Lexer, Token};
 use super::name::{self, Resolved};
 use super::schema::ResourceType;
+use super::{Conformance, ScimError};
 
 /// What a path points at, in canonical names.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +36,16 @@ impl Path {
     /// 400 `invalidPath` for what cannot be read or names nothing, `invalidFilter` for a mistake
     /// between the brackets.
     pub fn parse(resource_type: &ResourceType, text: &str) -> Result<Self, ScimError> {
+        Self::parse_as(resource_type, text, Conformance::Tolerant)
+    }
+
+    /// The same as a directory reads it: in the profile what names nothing is 400 `invalidSyntax`, and so is an
+    /// attribute of an extension without its URN.
+    pub fn parse_as(
+        resource_type: &ResourceType,
+        text: &str,
+        conformance: Conformance,
+    ) -> Result<Self, ScimError> {
         if text.len() > MAX_LENGTH {
             return Err(ScimError::invalid_path(format!(
                 "The path has {} bytes, more than the {MAX_LENGTH} that are read.",
@@ -54,12 +64,16 @@ impl Path {
             }
             Ok(_) => return Err(broken(text)),
             Err(error) => {
-                return Err(ScimError::invalid_path(format!(
-                    "The path \"{}\" names nothing: {error}.",
-                    excerpt(text, 200)
-                )));
+                let detail = format!("The path \"{}\" names nothing: {error}.", excerpt(text, 200));
+                return Err(undefined(conformance, detail));
             }
         };
+        if let Some(schema) = extension.filter(|_| conformance == Conformance::Profile && !head.contains(':'))
+        {
+            let (name, urn) = (&attribute.name, &schema.id);
+            let detail = format!("There is no core attribute \"{name}\"; write \"{urn}:{name}\".");
+            return Err(undefined(conformance, detail));
+        }
         let mut path = AttributePath {
             extension: extension.map(|s| s.id.clone()),
             attribute: attribute.name.clone(),
@@ -84,12 +98,13 @@ impl Path {
             Token::End => {}
             Token::Word(word) if glued => {
                 let sub = word.strip_prefix('.').and_then(|sub| attribute.sub(sub)).ok_or_else(|| {
-                    ScimError::invalid_path(format!(
+                    let detail = format!(
                         "The path \"{}\" names nothing: {} has no sub-attribute \"{}\".",
                         excerpt(text, 200),
                         attribute.name,
                         excerpt(word.trim_start_matches('.'), 80)
-                    ))
+                    );
+                    undefined(conformance, detail)
                 })?;
                 path.sub = Some(sub.name.clone());
                 if next(&mut lexer, text)? != Token::End {
@@ -104,6 +119,14 @@ impl Path {
 
 fn next<'t>(lexer: &mut Lexer<'t>, text: &str) -> Result<Token<'t>, ScimError> {
     lexer.next().map_err(|_| broken(text))
+}
+
+/// The refusal of a name that stands for nothing.
+fn undefined(conformance: Conformance, detail: String) -> ScimError {
+    match conformance {
+        Conformance::Tolerant => ScimError::invalid_path(detail),
+        Conformance::Profile => ScimError::invalid_syntax(detail),
+    }
 }
 
 fn broken(text: &str) -> ScimError {

@@ -1,7 +1,7 @@
 //! Table `directories`. The SCIM side of an organization.
 
 use crate::model::id::{DirectoryId, OrganizationId};
-use crate::model::state::ForeignAddresses;
+use crate::model::state::{Conformance, ForeignAddresses};
 use crate::model::time::Timestamp;
 use sea_orm::entity::prelude::*;
 
@@ -13,6 +13,10 @@ pub struct Model {
     pub id: DirectoryId,
     pub organization_id: OrganizationId,
     pub foreign_addresses: ForeignAddresses,
+    /// How strictly it reads what the IdP sends.
+    pub conformance: Conformance,
+    /// Whether SCIM tokens are refused, so that only OAuth clients come in.
+    pub oauth_only: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: i64,

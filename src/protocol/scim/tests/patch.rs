@@ -223,9 +223,25 @@ fn the_profile_wants_paths_and_no_passwords() {
     for operation in [
         json!({"op": "replace", "value": {"active": false}}),
         json!({"op": "replace", "path": "password", "value": "x"}),
+        json!({"op": "replace", "path": "nope", "value": "x"}),
+        json!({"op": "replace", "path": "name.nope", "value": "x"}),
+        json!({"op": "replace", "path": "emails[type eq \"work\"].nope", "value": "x"}),
+        json!({"op": "replace", "path": "urn:nope:userName", "value": "x"}),
+        json!({"op": "remove", "path": "department"}),
     ] {
-        assert_eq!(parse(operation).unwrap_err().to_json()["scimType"], "invalidSyntax");
+        assert_eq!(
+            parse(operation.clone()).unwrap_err().to_json()["scimType"],
+            "invalidSyntax",
+            "{operation}"
+        );
     }
+    assert!(
+        parse(json!({"op": "replace", "path": format!("{ENTERPRISE}:department"), "value": "x"})).is_ok()
+    );
+    let both = json!({"schemas": [super::super::patch::PATCH_URN, "urn:nope"], "Operations": [{"op": "add", "path": "title", "value": "x"}]});
+    assert!(PatchRequest::parse(user_type(), &both, Conformance::Tolerant).is_ok());
+    let refused = PatchRequest::parse(user_type(), &both, Conformance::Profile).unwrap_err();
+    assert_eq!(refused.to_json()["scimType"], "invalidSyntax");
 }
 
 #[test]
