@@ -15,6 +15,7 @@ mod m0002_domains;
 mod m0003_directories;
 mod m0004_credentials;
 mod m0005_events;
+mod m0006_groups;
 
 /// All steps, oldest first.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_directories::Step),
             Box::new(m0004_credentials::Step),
             Box::new(m0005_events::Step),
+            Box::new(m0006_groups::Step),
         ]
     }
 }

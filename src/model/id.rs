@@ -160,6 +160,9 @@ id!(
     /// A directory user; over SCIM its bare UUID is the resource's `id`.
     DirectoryUserId, "dus");
 id!(
+    /// A directory group; over SCIM its bare UUID is the resource's `id`.
+    DirectoryGroupId, "grp");
+id!(
     /// An API key, of an organization or the operator's.
     ApiKeyId, "key");
 id!(

@@ -132,6 +132,8 @@ pub struct Caches {
     pub api_keys: Cached<TokenHash, KnownApiKey>,
     /// SCIM tokens.
     pub scim_tokens: Cached<TokenHash, KnownScimToken>,
+    /// Whether anybody of a directory is in a group.
+    pub directories_with_groups: Cached<DirectoryId, bool>,
     /// E-mail domains to active connections.
     pub ways_in: Cached<String, KnownWayIn>,
     /// The certificates of a version of a connection, read. The version in the key stands for the invalidation.

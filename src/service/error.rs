@@ -138,6 +138,10 @@ impl From<StoreError> for Error {
                 format!("The same thing is being made elsewhere ({key:?}). Read, then try again."),
             ),
             StoreError::Stale => Self::PreconditionFailed,
+            StoreError::Dangling => Self::conflict(
+                "conflict",
+                "Something that this refers to was deleted at the same moment. Read, then try again.",
+            ),
             StoreError::Unavailable(cause) => {
                 tracing::warn!(cause, "the database is not available");
                 Self::Unavailable {

@@ -48,6 +48,11 @@ unique_keys! {
         "directory_users_user_id_directory_id_key",
         "directory_users.user_id, directory_users.directory_id"
     ),
+    /// Another directory group has this name.
+    DirectoryGroupName = (
+        "directory_groups_display_name_key_directory_id_key",
+        "directory_groups.display_name_key, directory_groups.directory_id"
+    ),
     /// A pending invite for this address exists.
     PendingInvite = ("invites_organization_id_email_pending_key", "invites.organization_id, invites.email"),
     /// The assertion was used before.
@@ -65,6 +70,9 @@ pub enum StoreError {
     /// The row was changed by somebody else in between (its version moved on), or is gone.
     #[error("the row was changed in between")]
     Stale,
+    /// What the row would refer to is gone.
+    #[error("what the row refers to is gone")]
+    Dangling,
     /// The database cannot be reached or does not take connections now; worth another try.
     #[error("the database is not available: {0}")]
     Unavailable(String),
@@ -110,6 +118,9 @@ impl StoreError {
                 let code = database.code().unwrap_or_default();
                 if postgres_unavailable(&code) || sqlite_unavailable(&code) {
                     return Some(Self::Unavailable(database.message().to_owned()));
+                }
+                if database.is_foreign_key_violation() {
+                    return Some(Self::Dangling);
                 }
                 if !database.is_unique_violation() {
                     return None;

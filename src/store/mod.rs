@@ -7,11 +7,14 @@
 pub mod api_keys;
 pub mod connections;
 pub mod directories;
+pub mod directory_group_members;
+pub mod directory_groups;
 pub mod directory_users;
 pub mod domains;
 pub mod entities;
 pub mod error;
 pub mod events;
+mod id_list;
 pub mod idempotency_keys;
 pub mod installation;
 pub mod invites;

@@ -84,6 +84,8 @@ async fn entities_fit(backend: Backend) {
     check_all!(
         api_keys,
         directories,
+        directory_group_members,
+        directory_groups,
         directory_users,
         domains,
         event_counters,

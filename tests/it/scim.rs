@@ -3,6 +3,7 @@
 mod bound;
 mod door;
 mod entra;
+mod groups;
 mod lists;
 mod okta;
 mod profile;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use crate::support::app::{Answer, Call, TestApp, text};
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
@@ -101,6 +103,31 @@ impl<'a> Tenant<'a> {
         self.post(&user(user_name)).send().await.expect(201).id()
     }
 
+    /// POST, PUT, PATCH or DELETE below the SCIM root.
+    fn send(&self, method: &str, path: &str, body: &Value) -> Call {
+        let method = method.parse().expect("a method");
+        let call = self.app.call(method, &format!("/scim/v2{path}")).bearer(&self.token);
+        if body.is_null() { call } else { call.scim(body) }
+    }
+
+    /// Creates a group with these members; gives its id.
+    async fn group(&self, name: &str, members: &[&str]) -> String {
+        let members: Vec<Value> = members.iter().map(|id| json!({ "value": id })).collect();
+        let body = json!({ "schemas": [GROUP], "displayName": name, "members": members });
+        self.send("POST", "/Groups", &body).send().await.expect(201).id()
+    }
+
+    fn patch_group(&self, id: &str, operations: &Value) -> Call {
+        let body = json!({ "schemas": [PATCH], "Operations": operations });
+        self.send("PATCH", &format!("/Groups/{id}"), &body)
+    }
+
+    /// The ids of a group's members, sorted.
+    async fn members_of(&self, id: &str) -> Vec<String> {
+        let group = self.get(&format!("/Groups/{id}")).send().await.expect(200).json();
+        members(&group)
+    }
+
     async fn active(&self, id: &str, active: bool) -> Answer {
         let operations = json!([{ "op": "replace", "value": { "active": active } }]);
         self.patch(id, &operations).send().await.expect(200)
@@ -116,4 +143,12 @@ fn user(user_name: &str) -> Value {
         "emails": [{ "value": user_name, "type": "work", "primary": true }],
         "active": true,
     })
+}
+
+/// The ids of the members that a group shows, sorted.
+fn members(group: &Value) -> Vec<String> {
+    let members = group["members"].as_array().into_iter().flatten();
+    let mut ids: Vec<String> = members.map(|member| text(member, "value").to_owned()).collect();
+    ids.sort_unstable();
+    ids
 }

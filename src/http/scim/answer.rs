@@ -67,7 +67,7 @@ pub fn dress(refused: Refused) -> Response {
     }
 }
 
-fn with(mut response: Response, name: HeaderName, value: &str) -> Response {
+pub(super) fn with(mut response: Response, name: HeaderName, value: &str) -> Response {
     if let Ok(value) = HeaderValue::try_from(value) {
         response.headers_mut().insert(name, value);
     }
@@ -79,14 +79,14 @@ pub fn document(value: Value) -> Response {
     ScimJson(value).into_response()
 }
 
-/// One user, whole or in part, with its entity tag.
+/// One user, whole or in part, with its entity tag; `whole` is its representation.
 pub fn user(
     services: &Services,
     row: &DirectoryUser,
+    whole: Value,
     projection: &Projection,
     status: StatusCode,
 ) -> Response {
-    let whole = provisioning::representation(services, row);
     let mut response = document(projection.apply(UserResource::resource_type(), whole));
     response.set_status(status);
     if status == StatusCode::CREATED {
@@ -96,8 +96,7 @@ pub fn user(
 }
 
 /// 304 if the client already has this version.
-pub fn not_modified(row: &DirectoryUser, if_none_match: Option<&str>) -> Option<Response> {
-    let version = provisioning::version(row);
-    etag::if_none_match(if_none_match, &version)
-        .then(|| with(StatusCode::NOT_MODIFIED.into_response(), header::ETAG, &version))
+pub fn not_modified(version: &str, if_none_match: Option<&str>) -> Option<Response> {
+    etag::if_none_match(if_none_match, version)
+        .then(|| with(StatusCode::NOT_MODIFIED.into_response(), header::ETAG, version))
 }

@@ -3,13 +3,13 @@
 use super::answer::{Answer, Refused, document};
 use super::auth::ScimCaller;
 use crate::protocol::scim::schema::ResourceType;
-use crate::protocol::scim::{Conformance, ScimError, UserResource, discovery, list_response};
+use crate::protocol::scim::{Conformance, GroupResource, ScimError, UserResource, discovery, list_response};
 use poem::Request;
 use serde_json::Value;
 
 /// What is offered.
-fn offered() -> [&'static ResourceType; 1] {
-    [UserResource::resource_type()]
+fn offered() -> [&'static ResourceType; 2] {
+    [UserResource::resource_type(), GroupResource::resource_type()]
 }
 
 fn base(caller: &ScimCaller) -> String {

@@ -5,6 +5,8 @@
 mod answer;
 mod auth;
 mod discovery;
+mod groups;
+mod search;
 mod users;
 
 pub use auth::ScimCaller;
@@ -82,6 +84,10 @@ enum Place {
     Users,
     User(String),
     UsersSearch,
+    Groups,
+    Group(String),
+    GroupsSearch,
+    Search,
     Config,
     ResourceTypes(Option<String>),
     Schemas(Option<String>),
@@ -98,9 +104,12 @@ impl Place {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         match segments.as_slice() {
             ["Users"] => Self::Users,
-            // Users are all there is, so that a search over all types is one over users.
-            ["Users", ".search"] | [".search"] => Self::UsersSearch,
+            ["Users", ".search"] => Self::UsersSearch,
             ["Users", id] => Self::User((*id).to_owned()),
+            ["Groups"] => Self::Groups,
+            ["Groups", ".search"] => Self::GroupsSearch,
+            ["Groups", id] => Self::Group((*id).to_owned()),
+            [".search"] => Self::Search,
             ["ServiceProviderConfig"] => Self::Config,
             ["ResourceTypes"] => Self::ResourceTypes(None),
             ["ResourceTypes", id] => Self::ResourceTypes(Some((*id).to_owned())),
@@ -117,6 +126,10 @@ impl Place {
             Self::Users => "/scim/v2/Users",
             Self::User(_) => "/scim/v2/Users/:id",
             Self::UsersSearch => "/scim/v2/Users/.search",
+            Self::Groups => "/scim/v2/Groups",
+            Self::Group(_) => "/scim/v2/Groups/:id",
+            Self::GroupsSearch => "/scim/v2/Groups/.search",
+            Self::Search => "/scim/v2/.search",
             Self::Config => "/scim/v2/ServiceProviderConfig",
             Self::ResourceTypes(_) => "/scim/v2/ResourceTypes",
             Self::Schemas(_) => "/scim/v2/Schemas",
@@ -166,14 +179,22 @@ async fn handle(place: Place, request: Request) -> answer::Answer {
     match place {
         Place::Users if read => users::list(&caller, &request).await,
         Place::Users if method == Method::POST => users::create(&caller, &request, &mut body).await,
-        Place::Users => Err(taken("GET, HEAD, POST")),
         Place::UsersSearch if method == Method::POST => users::search(&caller, &request, &mut body).await,
-        Place::UsersSearch => Err(taken("POST")),
+        Place::Groups if read => groups::list(&caller, &request).await,
+        Place::Groups if method == Method::POST => groups::create(&caller, &request, &mut body).await,
+        Place::Users | Place::Groups => Err(taken("GET, HEAD, POST")),
+        Place::GroupsSearch if method == Method::POST => groups::search(&caller, &request, &mut body).await,
+        Place::Search if method == Method::POST => search::everything(&caller, &request, &mut body).await,
+        Place::UsersSearch | Place::GroupsSearch | Place::Search => Err(taken("POST")),
         Place::User(id) if read => users::get(&caller, &request, &id).await,
         Place::User(id) if method == Method::PUT => users::replace(&caller, &request, &mut body, &id).await,
         Place::User(id) if method == Method::PATCH => users::patch(&caller, &request, &mut body, &id).await,
         Place::User(id) if method == Method::DELETE => users::delete(&caller, &request, &id).await,
-        Place::User(_) => Err(taken("GET, HEAD, PUT, PATCH, DELETE")),
+        Place::Group(id) if read => groups::get(&caller, &request, &id).await,
+        Place::Group(id) if method == Method::PUT => groups::replace(&caller, &request, &mut body, &id).await,
+        Place::Group(id) if method == Method::PATCH => groups::patch(&caller, &request, &mut body, &id).await,
+        Place::Group(id) if method == Method::DELETE => groups::delete(&caller, &request, &id).await,
+        Place::User(_) | Place::Group(_) => Err(taken("GET, HEAD, PUT, PATCH, DELETE")),
         Place::Config | Place::ResourceTypes(_) | Place::Schemas(_) if !read => Err(taken("GET, HEAD")),
         Place::Config => discovery::config(&caller, &request),
         Place::ResourceTypes(id) => discovery::resource_types(&caller, &request, id.as_deref()),

@@ -4,18 +4,18 @@ use super::answer::{Answer, Refused, document, not_modified, user};
 use super::auth::ScimCaller;
 use crate::http::payload::ScimJson;
 use crate::protocol::scim::{ListQuery, PatchRequest, Projection, UserResource, list, list_response};
-use crate::service::provisioning::{self, Edit};
+use crate::service::provisioning::{self, DirectoryUser, Edit, groups};
 use poem::http::{StatusCode, header};
 use poem::{FromRequest, IntoResponse, Request, RequestBody};
 use serde_json::Value;
 
-type Parameters = Vec<(String, String)>;
+pub(super) type Parameters = Vec<(String, String)>;
 
-fn parameters(request: &Request) -> Parameters {
+pub(super) fn parameters(request: &Request) -> Parameters {
     request.params().unwrap_or_default()
 }
 
-fn pairs(parameters: &Parameters) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn pairs(parameters: &Parameters) -> impl Iterator<Item = (&str, &str)> {
     parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
@@ -25,26 +25,50 @@ fn projection(request: &Request) -> Projection {
 }
 
 /// `If-Match`.
-fn if_match(request: &Request) -> Option<&str> {
+pub(super) fn if_match(request: &Request) -> Option<&str> {
     request.header(header::IF_MATCH)
 }
 
 /// The body as JSON.
-async fn json(request: &Request, body: &mut RequestBody) -> Result<Value, Refused> {
+pub(super) async fn json(request: &Request, body: &mut RequestBody) -> Result<Value, Refused> {
     Ok(ScimJson::<Value>::from_request(request, body).await?.0)
 }
 
 /// Resources on a page unless it is said, and at most.
-fn page_sizes(caller: &ScimCaller) -> (u64, u64) {
+pub(super) fn page_sizes(caller: &ScimCaller) -> (u64, u64) {
     let settings = &caller.services().settings;
     (settings.scim_default_page.into(), settings.scim_max_page.into())
 }
 
-async fn page(caller: &ScimCaller, query: &ListQuery) -> Answer {
-    let listed = provisioning::list(caller.services(), &caller.ctx, query).await?;
+/// One user, with the groups that it is in where they are shown.
+async fn shown(
+    caller: &ScimCaller,
+    row: &DirectoryUser,
+    projection: &Projection,
+    status: StatusCode,
+) -> Answer {
+    let services = caller.services();
+    let mut whole = provisioning::representation(services, row);
+    // A new user is in no group.
+    if status != StatusCode::CREATED && projection.includes("groups") {
+        groups::attach(services, &caller.ctx, std::slice::from_mut(&mut whole)).await?;
+    }
+    Ok(user(services, row, whole, projection, status))
+}
+
+/// The resources of a page as they are shown, and how many there are on all pages.
+pub(super) async fn resources(caller: &ScimCaller, query: &ListQuery) -> Result<(Vec<Value>, u64), Refused> {
+    let mut listed = provisioning::list(caller.services(), &caller.ctx, query).await?;
+    if query.projection.includes("groups") {
+        groups::attach(caller.services(), &caller.ctx, &mut listed.resources).await?;
+    }
     let shown = |resource| query.projection.apply(UserResource::resource_type(), resource);
-    let resources = listed.resources.into_iter().map(shown).collect();
-    Ok(document(list_response(resources, listed.total, query.start_index)))
+    Ok((listed.resources.into_iter().map(shown).collect(), listed.total))
+}
+
+async fn page(caller: &ScimCaller, query: &ListQuery) -> Answer {
+    let (resources, total) = resources(caller, query).await?;
+    Ok(document(list_response(resources, total, query.start_index)))
 }
 
 /// GET `/Users`.
@@ -67,21 +91,22 @@ pub async fn search(caller: &ScimCaller, request: &Request, body: &mut RequestBo
 pub async fn create(caller: &ScimCaller, request: &Request, body: &mut RequestBody) -> Answer {
     let resource = UserResource::parse(&json(request, body).await?, caller.conformance)?;
     let row = provisioning::create(caller.services(), &caller.ctx, &resource).await?;
-    Ok(user(caller.services(), &row, &projection(request), StatusCode::CREATED))
+    shown(caller, &row, &projection(request), StatusCode::CREATED).await
 }
 
 /// GET `/Users/{id}`.
 pub async fn get(caller: &ScimCaller, request: &Request, id: &str) -> Answer {
     let row = provisioning::find(caller.services(), &caller.ctx, id).await?;
-    if let Some(response) = not_modified(&row, request.header(header::IF_NONE_MATCH)) {
+    if let Some(response) = not_modified(&provisioning::version(&row), request.header(header::IF_NONE_MATCH))
+    {
         return Ok(response);
     }
-    Ok(user(caller.services(), &row, &projection(request), StatusCode::OK))
+    shown(caller, &row, &projection(request), StatusCode::OK).await
 }
 
 async fn change(caller: &ScimCaller, request: &Request, id: &str, edit: Edit) -> Answer {
     let row = provisioning::change(caller.services(), &caller.ctx, id, if_match(request), &edit).await?;
-    Ok(user(caller.services(), &row, &projection(request), StatusCode::OK))
+    shown(caller, &row, &projection(request), StatusCode::OK).await
 }
 
 /// PUT `/Users/{id}`.

@@ -108,6 +108,26 @@ impl PatchRequest {
         &self.changes
     }
 
+    /// Takes out the changes of one core attribute: the rest, and those.
+    pub(super) fn split(mut self, attribute: &str) -> (Self, Vec<Change>) {
+        let (taken, rest) = self.changes.into_iter().partition(|change| match &change.target {
+            Target::Attribute(path) => path.extension.is_none() && path.attribute == attribute,
+            Target::Extension(_) => false,
+        });
+        self.changes = rest;
+        (self, taken)
+    }
+
+    /// How its values are read.
+    pub(super) fn reading(&self) -> Reading {
+        self.reading
+    }
+
+    /// How many operations were sent.
+    pub(super) fn operations(&self) -> usize {
+        self.operations
+    }
+
     /// Applies all changes to a copy, or none.
     ///
     /// 400: `noTarget` where a filter matches nothing that could be made, `invalidValue` for wrong
@@ -126,7 +146,7 @@ impl PatchRequest {
 }
 
 /// Names the operation, where there are several.
-fn numbered(mut error: ScimError, operation: usize, of: usize) -> ScimError {
+pub(super) fn numbered(mut error: ScimError, operation: usize, of: usize) -> ScimError {
     if of > 1 {
         error.detail = format!("Operation {operation} of {of}: {}", error.detail);
     }

@@ -48,6 +48,21 @@ impl Projection {
         wanted && !self.without.iter().any(|s| whole(&s) || names(&s) && s.sub.is_none())
     }
 
+    /// Whether one part of a complex core attribute will be shown.
+    pub fn includes_part(&self, attribute: &str, part: &str) -> bool {
+        let shown = match self.only.as_ref().map(|only| choice(only, None, attribute)) {
+            None | Some(Choice::Whole) => true,
+            Some(Choice::None) => false,
+            Some(Choice::Subs(subs)) => subs.contains(&part),
+        };
+        shown
+            && match choice(&self.without, None, attribute) {
+                Choice::None => true,
+                Choice::Whole => false,
+                Choice::Subs(subs) => !subs.contains(&part),
+            }
+    }
+
     /// Takes away from a representation what was not asked for.
     pub fn apply(&self, resource_type: &ResourceType, resource: Value) -> Value {
         if self.only.is_none() && self.without.is_empty() {

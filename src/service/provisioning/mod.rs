@@ -11,6 +11,7 @@
 
 mod change;
 mod create;
+pub mod groups;
 mod person;
 mod read;
 mod remove;
@@ -58,7 +59,10 @@ impl From<StoreError> for Refusal {
             StoreError::Conflict(UniqueKey::UserEmail) => Self::Scim(ScimError::uniqueness(
                 "This e-mail address is in use by another person; a person's address cannot be changed to it.",
             )),
-            StoreError::Conflict(UniqueKey::Member) => Self::Race,
+            StoreError::Conflict(UniqueKey::DirectoryGroupName) => Self::Scim(ScimError::uniqueness(
+                "Another group of this directory has this displayName; names are compared without case.",
+            )),
+            StoreError::Conflict(UniqueKey::Member) | StoreError::Dangling => Self::Race,
             other => Self::Other(other.into()),
         }
     }

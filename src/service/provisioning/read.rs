@@ -1,6 +1,7 @@
 //! GET: one directory user, and lists. What an index serves is asked of the database; every other filter is judged
 //! here over the whole directory in chunks, so that totals are right whatever was asked.
 
+use super::groups::attach;
 use super::{DirectoryUser, Refusal, not_found, parse_id, representation, within_reach};
 use crate::model::id::DirectoryId;
 use crate::model::tenant::TenantScope;
@@ -98,11 +99,20 @@ struct Sieve<'a> {
 }
 
 impl Sieve<'_> {
-    fn judge(&mut self, row: &DirectoryUser) {
-        if !within_reach(self.ctx, row) {
-            return;
+    /// Judges the next ones in order; `groups` are added where the filter asks for them.
+    async fn judge(&mut self, rows: &[DirectoryUser]) -> Result<(), Refusal> {
+        let rows = rows.iter().filter(|row| within_reach(self.ctx, row));
+        let mut resources: Vec<Value> = rows.map(|row| representation(self.services, row)).collect();
+        if self.filter.is_some_and(|filter| filter.names("groups")) {
+            attach(self.services, self.ctx, &mut resources).await?;
         }
-        let resource = representation(self.services, row);
+        for resource in resources {
+            self.sift(resource);
+        }
+        Ok(())
+    }
+
+    fn sift(&mut self, resource: Value) {
         if self.filter.is_some_and(|filter| !filter.matches(&resource)) {
             return;
         }
@@ -126,9 +136,8 @@ async fn judged(
     // A term that an index serves leaves little to judge, such as one half of `id eq "…" and manager eq "…"`.
     let narrowed = filter.and_then(|filter| filter.index_keys().iter().find_map(store_key));
     if let Some(Some(key @ (DirectoryUserKey::Id(_) | DirectoryUserKey::UserName(_)))) = &narrowed {
-        for row in store::directory_users::list(&services.db, scope, directory, key, 0, 1).await? {
-            sieve.judge(&row);
-        }
+        let rows = store::directory_users::list(&services.db, scope, directory, key, 0, 1).await?;
+        sieve.judge(&rows).await?;
         return Ok(sieve.listed);
     }
     if narrowed == Some(None) {
@@ -137,9 +146,7 @@ async fn judged(
     let mut after = None;
     loop {
         let rows = store::directory_users::list_after(&services.db, scope, directory, after, CHUNK).await?;
-        for row in &rows {
-            sieve.judge(row);
-        }
+        sieve.judge(&rows).await?;
         match rows.last() {
             Some(row) if rows.len() as u64 == CHUNK => after = Some(row.id),
             _ => return Ok(sieve.listed),

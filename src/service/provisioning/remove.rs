@@ -2,7 +2,7 @@
 //! that keeps just-in-time provisioning away (rule 8).
 
 use super::person::Change;
-use super::{Refusal, check_version, not_found, parse_id, within_reach};
+use super::{Refusal, check_version, groups, not_found, parse_id, within_reach};
 use crate::model::event::EventKind;
 use crate::service::permissions;
 use crate::service::{Ctx, Services};
@@ -21,6 +21,7 @@ pub async fn remove(services: &Services, ctx: &Ctx, id: &str, if_match: Option<&
     let row = row.filter(|row| within_reach(ctx, row)).ok_or_else(|| not_found(id))?;
     check_version(&row, if_match)?;
     let mut change = Change { services, ctx, tx: &tx, scope, events: Vec::new() };
+    let left = groups::leave_all(&change, directory, known).await?;
     if let Some(user) = row.user_id {
         change.end(user).await?;
     } else if let Some(address) = &row.address
@@ -32,7 +33,8 @@ pub async fn remove(services: &Services, ctx: &Ctx, id: &str, if_match: Option<&
         change.end(user.id).await?;
     }
     store::directory_users::delete(&tx, scope, directory, known).await?;
-    let data = json!({ "user_name": row.user_name, "external_id": row.external_id, "user_id": row.user_id });
+    let data = json!({ "user_name": row.user_name, "external_id": row.external_id, "user_id": row.user_id,
+        "groups_left": left });
     change.event(EventKind::DirectoryUserDeleted, row.id, data);
     change.flush().await?;
     tx.commit().await?;

@@ -49,6 +49,28 @@ on_both! {
         lab.get(&format!("/Users/{jo}")).send().await.expect(200);
     }
 
+    async fn groups_are_the_whole_directory_s(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let lab = second(&acme, "lab.test").await;
+        let kim = lab.user("kim@lab.test").await;
+        let id = acme.group("Everybody", &[&kim, &acme.user("jo@acme.com").await]).await;
+        let group = json!({ "displayName": "Mine" });
+        for (method, path, body) in [
+            ("GET", "/Groups".to_owned(), serde_json::Value::Null), ("POST", "/Groups".to_owned(), group.clone()),
+            ("GET", format!("/Groups/{id}"), serde_json::Value::Null), ("PUT", format!("/Groups/{id}"), group),
+            ("DELETE", format!("/Groups/{id}"), serde_json::Value::Null),
+        ] {
+            lab.send(method, &path, &body).send().await.scim_error(403, None);
+        }
+        lab.patch_group(&id, &json!([{ "op": "remove", "path": "members" }])).send().await.scim_error(403, None);
+        assert!(!lab.get(&format!("/Users/{kim}")).send().await.expect(200).body.contains("Everybody"));
+        let found = lab.get("/Users?filter=groups%20pr").send().await.expect(200).json();
+        assert_eq!(found["totalResults"], 0);
+        // Whoever goes leaves the group.
+        lab.delete(&kim).send().await.expect(204);
+        assert_eq!(acme.members_of(&id).await.len(), 1);
+    }
+
     async fn to_a_token_of_one_domain_the_others_are_not_there(app: TestApp) {
         let acme = Tenant::new(&app, "Acme", "acme.com").await;
         let lab = second(&acme, "lab.test").await;

@@ -63,13 +63,13 @@ on_both! {
 
     async fn paths_and_methods_that_are_not_there(app: TestApp) {
         let acme = Tenant::new(&app, "Acme", "acme.com").await;
-        for path in ["", "/", "/users", "/Groups", "/Groups/1", "/Users/a/b", "/%00", "/%FF", "/..%2f"] {
+        for path in ["", "/", "/users", "/groups", "/Groups/1", "/Users/a/b", "/Groups/a/b", "/%00", "/%FF", "/..%2f"] {
             acme.get(path).send().await.scim_error(404, None);
         }
         for path in ["/Me", "/Bulk"] {
             acme.get(path).send().await.scim_error(501, None);
         }
-        for path in ["/Users", "/ServiceProviderConfig", "/Schemas", "/ResourceTypes/User"] {
+        for path in ["/Users", "/Groups", "/ServiceProviderConfig", "/Schemas", "/ResourceTypes/User"] {
             let call = app.call(Method::DELETE, &format!("/scim/v2{path}")).bearer(&acme.token);
             let answer = call.send().await;
             answer.scim_error(405, None);
@@ -150,9 +150,11 @@ on_both! {
         assert_eq!(config["filter"]["maxResults"], 200);
         assert_eq!(config["meta"]["location"], format!("{}/scim/v2/ServiceProviderConfig", app.url));
         let types = acme.get("/ResourceTypes").send().await.expect(200).json();
-        assert_eq!((&types["totalResults"], &types["Resources"][0]["id"]), (&json!(1), &json!("User")));
+        assert_eq!(types["totalResults"], 2);
+        assert_eq!((&types["Resources"][0]["id"], &types["Resources"][1]["id"]), (&json!("User"), &json!("Group")));
         acme.get("/ResourceTypes/User").send().await.expect(200);
-        acme.get("/ResourceTypes/Group").send().await.scim_error(404, None);
+        assert_eq!(acme.get("/ResourceTypes/Group").send().await.expect(200).json()["endpoint"], "/Groups");
+        acme.get("/ResourceTypes/Device").send().await.scim_error(404, None);
         let schemas = acme.get("/Schemas?sortBy=id&count=1").send().await.expect(200);
         assert!(!schemas.body.contains("null"), "Entra reads no nulls");
         for schema in schemas.json()["Resources"].as_array().expect("schemas") {

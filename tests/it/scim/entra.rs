@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ENTERPRISE, Tenant, USER};
+use super::{ENTERPRISE, GROUP, LIST, Tenant, USER, members};
 use crate::support::app::on_both;
 
 on_both! {
@@ -74,5 +74,44 @@ on_both! {
         // The address left behind is free for the next person, who is somebody else.
         acme.user("maiden@acme.com").await;
         assert_ne!(acme.member("maiden@acme.com").await.expect("a new member")["user_id"], before["user_id"]);
+    }
+
+    async fn a_group_lives_through_its_cycle(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let (one, two) = (acme.user("one@acme.com").await, acme.user("two@acme.com").await);
+        let probe = "/Groups?excludedAttributes=members&filter=displayName%20eq%20%22displayName%22";
+        let none = acme.get(probe).send().await.expect(200);
+        assert_eq!(none.header("content-type"), Some("application/scim+json"));
+        assert_eq!((&none.json()["schemas"], &none.json()["totalResults"]), (&json!([LIST]), &json!(0)));
+        let create = json!({
+            "schemas": [GROUP, "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"],
+            "externalId": "8aa1a0c0-c4c3-4bc0-b4a5-2ef676900159", "displayName": "displayName", "meta": { "resourceType": "Group" },
+        });
+        let made = acme.send("POST", "/Groups?aadOptscim062020", &create).send().await.expect(201);
+        let id = made.id();
+        assert_eq!(made.json()["externalId"], create["externalId"]);
+        assert!(!made.body.contains("null"));
+        let found = acme.get(probe).send().await.expect(200).json();
+        assert_eq!((&found["totalResults"], &found["Resources"][0]["id"]), (&json!(1), &json!(id)));
+        let read = acme.get(&format!("/Groups/{id}?excludedAttributes=members")).send().await.expect(200).json();
+        assert_eq!(read["displayName"], "displayName");
+
+        let rename = json!([{ "op": "Replace", "path": "displayName", "value": "1879db59" }]);
+        assert_eq!(acme.patch_group(&id, &rename).send().await.expect(200).json()["displayName"], "1879db59");
+        for who in [&one, &two] {
+            let add = json!([{ "op": "Add", "path": "members", "value": [{ "$ref": null, "value": who }] }]);
+            acme.patch_group(&id, &add).send().await.expect(200);
+        }
+        let probe = format!("id eq \"{id}\" and members eq \"{one}\"");
+        let probe = |call: &str| acme.get(call).query(&[("filter", probe.as_str()), ("attributes", "id")]);
+        assert_eq!(probe("/Groups").send().await.expect(200).json()["totalResults"], 1);
+        // Without the flag by value, with it by path.
+        let remove = json!([{ "op": "Remove", "path": "members", "value": [{ "$ref": null, "value": one }] }]);
+        assert_eq!(members(&acme.patch_group(&id, &remove).send().await.expect(200).json()), [two.as_str()]);
+        assert_eq!(probe("/Groups").send().await.expect(200).json()["totalResults"], 0);
+        let remove = json!([{ "op": "remove", "path": format!("members[value eq \"{two}\"]") }]);
+        assert!(members(&acme.patch_group(&id, &remove).send().await.expect(200).json()).is_empty());
+        acme.send("DELETE", &format!("/Groups/{id}"), &serde_json::Value::Null).send().await.expect(204);
+        acme.get(&format!("/Groups/{id}")).send().await.scim_error(404, None);
     }
 }

@@ -9,19 +9,22 @@ use serde_json::json;
 use super::{LIST, Tenant, user};
 use crate::support::app::{TestApp, on_both};
 
-/// Pushes many users past the door, which would limit the rate.
-async fn push(tenant: &Tenant<'_>, number: usize) {
+/// Pushes many users past the door, which would limit the rate; gives their ids.
+pub(super) async fn push(tenant: &Tenant<'_>, number: usize) -> Vec<String> {
     let services = tenant.app.services();
     let now = services.clock.now();
     let known = credentials::scim_token(services, &tenant.token, now).await.expect("the token");
     let ctx = Ctx { actor: known.actor(), now, request_id: Arc::from("test"), ip: None };
+    let mut ids = Vec::with_capacity(number);
     for n in 0..number {
         let mut body = user(&format!("person{n}@acme.com"));
         body["externalId"] = json!(format!("ext-{n}"));
         body["title"] = json!(if n % 3 == 0 { "Engineer" } else { "Manager" });
         let resource = UserResource::parse(&body, Conformance::Tolerant).expect("a user");
-        provisioning::create(services, &ctx, &resource).await.expect("created");
+        let row = provisioning::create(services, &ctx, &resource).await.expect("created");
+        ids.push(row.id.uuid().to_string());
     }
+    ids
 }
 
 on_both! {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{PATCH, Tenant, USER};
+use super::{GROUP, PATCH, Tenant, USER, members};
 use crate::support::app::on_both;
 
 on_both! {
@@ -75,5 +75,48 @@ on_both! {
         let body = json!({ "schemas": [PATCH], "Operations": [{ "op": "replace", "value": { "id": id, "displayName": "First" } }] });
         let call = app.patch(&format!("/scim/v2/Users/{id}")).bearer(&acme.token).json(&body);
         assert_eq!(call.send().await.expect(200).json()["displayName"], "First");
+    }
+
+    async fn a_group_is_pushed_renamed_filled_and_unlinked(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let (one, two) = (acme.user("one@acme.com").await, acme.user("two@acme.com").await);
+        let create = json!({ "schemas": [GROUP], "displayName": "Test SCIMv2", "members": [] });
+        let call = app.post("/scim/v2/Groups").bearer(&acme.token).body("application/json", create.to_string());
+        let id = call.send().await.expect(201).id();
+        let path = format!("/scim/v2/Groups/{id}");
+        let patch = |operations: serde_json::Value| {
+            let body = json!({ "schemas": [PATCH], "Operations": operations });
+            app.patch(&path).bearer(&acme.token).body("application/json", body.to_string())
+        };
+        let rename = |name: &str| patch(json!([{ "op": "replace", "value": { "id": id, "displayName": name } }]));
+        let renamed = rename("Test SCIMv20").send().await.expect(200).json();
+        assert_eq!((&renamed["displayName"], &renamed["id"]), (&json!("Test SCIMv20"), &json!(id)));
+        // Each change of members comes with the name once more.
+        let first = patch(json!([{ "op": "add", "path": "members", "value": [{ "value": one, "display": "one@acme.com" }] }]));
+        assert_eq!(members(&first.send().await.expect(200).json()), [one.as_str()]);
+        rename("Test SCIMv20").send().await.expect(200);
+        let swap = patch(json!([{ "op": "remove", "path": format!("members[value eq \"{one}\"]") },
+            { "op": "add", "path": "members", "value": [{ "value": two, "display": "two@acme.com" }] }]));
+        assert_eq!(members(&swap.send().await.expect(200).json()), [two.as_str()]);
+        let both = json!([{ "value": one, "display": "one@acme.com" }, { "value": two, "display": "two@acme.com" }]);
+        let full = patch(json!([{ "op": "replace", "path": "members", "value": both }]));
+        assert_eq!(members(&full.send().await.expect(200).json()).len(), 2);
+        // From the wizard: name and members by PUT.
+        let put = json!({ "schemas": [GROUP], "id": id, "displayName": "Test SCIMv2", "members": [both[0]] });
+        let call = app.put(&path).bearer(&acme.token).body("application/json", put.to_string());
+        let pushed = call.send().await.expect(200).json();
+        assert_eq!((&pushed["displayName"], members(&pushed)), (&json!("Test SCIMv2"), vec![one.clone()]));
+        // The profile push echoes the groups that it read, and takes nobody out of them.
+        let mut profile = acme.get(&format!("/Users/{one}")).send().await.expect(200).json();
+        assert_eq!(profile["groups"][0]["value"], json!(id));
+        profile["groups"] = json!([]);
+        acme.put(&one, &profile).send().await.expect(200);
+        assert_eq!(acme.members_of(&id).await, [one.as_str()]);
+        // Its import, and its suite's optional question.
+        let import = acme.get("/Groups?startIndex=1&count=100").send().await.expect(200).json();
+        assert!(["totalResults", "startIndex", "itemsPerPage"].iter().all(|number| import[number].is_u64()));
+        assert_eq!(members(&import["Resources"][0]), [one.as_str()]);
+        app.delete(&path).bearer(&acme.token).send().await.expect(204);
+        assert_eq!(acme.get("/Groups").send().await.expect(200).json()["totalResults"], 0);
     }
 }

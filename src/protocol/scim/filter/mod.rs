@@ -173,6 +173,17 @@ impl Filter {
         }
     }
 
+    /// Whether it says anything of a core attribute.
+    pub fn names(&self, name: &str) -> bool {
+        match self {
+            Self::And(terms) | Self::Or(terms) => terms.iter().any(|term| term.names(name)),
+            Self::Not(filter) => filter.names(name),
+            Self::Compare { attribute, .. } | Self::Present(attribute) | Self::Has { attribute, .. } => {
+                attribute.extension.is_none() && attribute.name == name
+            }
+        }
+    }
+
     fn index_key(&self) -> Option<IndexKey<'_>> {
         match self {
             Self::Compare { attribute, operator: Operator::Equal, literal }

@@ -1,6 +1,6 @@
 //! The Group resource type (RFC 7643 §4.2).
 //!
-//! Members are resources of the same directory; a client names them by `value` and may leave out the rest.
+//! Members are users of the same directory; a client names them by `value` and may leave out the rest.
 use std::sync::LazyLock;
 
 use super::{Attribute, GROUP_URN, INDEXED_MAX_CHARS, Mutability, ResourceType, Schema, Uniqueness};
@@ -30,12 +30,14 @@ static GROUP: LazyLock<ResourceType> = LazyLock::new(|| ResourceType {
                     Attribute::string("value", "Id of the member.")
                         .case_exact()
                         .mutability(Mutability::Immutable),
-                    Attribute::reference("$ref", &["User", "Group"], "Where the member is read.")
+                    Attribute::reference("$ref", &["User"], "Where the member is read.")
                         .mutability(Mutability::Immutable),
-                    Attribute::string("type", "Kind of member.")
-                        .canonical(&["User", "Group"])
+                    Attribute::string("type", "Kind of member; groups are not members of groups here.")
+                        .canonical(&["User"])
                         .mutability(Mutability::Immutable),
-                    Attribute::string("display", "Name of the member."),
+                    Attribute::string("display", "Taken and dropped; the user tells its name.")
+                        .mutability(Mutability::ReadOnly)
+                        .not_advertised(),
                 ],
             )
             .multi_valued()

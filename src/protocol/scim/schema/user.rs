@@ -1,7 +1,7 @@
 //! The User resource type: core schema (RFC 7643 §4.1) and enterprise extension (§4.3).
 //!
-//! `password` and `groups` are known but not advertised: a password is taken and dropped, and groups
-//! are told from the other side.
+//! `password` is known but not advertised: it is taken and dropped. `groups` is read-only: who is in a group is told
+//! from the other side.
 use std::sync::LazyLock;
 
 use super::{
@@ -111,12 +111,11 @@ fn core() -> Vec<Attribute> {
                 Attribute::reference("$ref", &["Group"], "Where the group is read.")
                     .mutability(Mutability::ReadOnly),
                 string("display", "Name of the group.").mutability(Mutability::ReadOnly),
-                kind(&["direct", "indirect"]).mutability(Mutability::ReadOnly),
+                kind(&["direct"]).mutability(Mutability::ReadOnly),
             ],
         )
         .multi_valued()
-        .mutability(Mutability::ReadOnly)
-        .not_advertised(),
+        .mutability(Mutability::ReadOnly),
         multi(
             "entitlements",
             "Things the person may use.",

@@ -4,6 +4,7 @@ mod discovery;
 mod entra;
 mod filter;
 mod group;
+mod membership;
 mod okta;
 mod patch;
 mod projection;

@@ -1,0 +1,145 @@
+//! `/Groups`: extract, call one use case, wrap. Members are loaded only where they are shown, and a PATCH of a large
+//! group is answered without a body unless attributes are asked for.
+
+use super::answer::{Answer, not_modified, with};
+use super::auth::ScimCaller;
+use super::users::{if_match, json, page_sizes, pairs, parameters};
+use crate::http::payload::ScimJson;
+use crate::protocol::scim::group::{GroupDocument, GroupList};
+use crate::protocol::scim::{
+    GroupPatch, GroupResource, ListQuery, Projection, SentGroup, list, membership::MEMBERS,
+};
+use crate::service::provisioning::groups::{self, DirectoryGroup, GroupEdit, LARGE};
+use poem::http::{StatusCode, header};
+use poem::{IntoResponse, Request, RequestBody};
+use serde_json::Value;
+
+/// Which attributes the answer carries.
+fn projection(request: &Request) -> Projection {
+    list::projection(GroupResource::resource_type(), pairs(&parameters(request)))
+}
+
+fn users_url(caller: &ScimCaller) -> String {
+    caller.services().settings.url("/scim/v2/Users")
+}
+
+/// One group, whole or in part, with its entity tag.
+async fn shown(
+    caller: &ScimCaller,
+    row: &DirectoryGroup,
+    projection: &Projection,
+    status: StatusCode,
+) -> Answer {
+    let services = caller.services();
+    let members = if projection.includes(MEMBERS) && row.member_count > 0 {
+        groups::members(services, &caller.ctx, std::slice::from_ref(row)).await?.remove(&row.id)
+    } else {
+        None
+    };
+    let users = users_url(caller);
+    let whole = groups::representation(services, row);
+    let document = GroupDocument::new(whole, members.as_deref(), &users, projection);
+    let mut response = ScimJson(document).into_response();
+    response.set_status(status);
+    if status == StatusCode::CREATED {
+        response = with(response, header::LOCATION, &groups::location(services, row));
+    }
+    Ok(with(response, header::ETAG, &groups::version(row)))
+}
+
+async fn page(caller: &ScimCaller, query: &ListQuery) -> Answer {
+    let services = caller.services();
+    let listed = groups::list(services, &caller.ctx, query).await?;
+    let members = if query.projection.includes(MEMBERS) {
+        groups::members(services, &caller.ctx, &listed.rows).await?
+    } else {
+        std::collections::HashMap::new()
+    };
+    let users = users_url(caller);
+    let document = |row| {
+        let whole = groups::representation(services, row);
+        GroupDocument::new(whole, members.get(&row.id).map(Vec::as_slice), &users, &query.projection)
+    };
+    let resources = listed.rows.iter().map(document).collect();
+    Ok(ScimJson(GroupList::new(resources, listed.total, query.start_index)).into_response())
+}
+
+/// GET `/Groups`.
+pub async fn list(caller: &ScimCaller, request: &Request) -> Answer {
+    let (default, most) = page_sizes(caller);
+    let parameters = parameters(request);
+    let resource_type = GroupResource::resource_type();
+    page(caller, &ListQuery::parse_within(resource_type, pairs(&parameters), default, most)?).await
+}
+
+/// POST `/Groups/.search` (RFC 7644 §3.4.3): the same with the parameters in the body.
+pub async fn search(caller: &ScimCaller, request: &Request, body: &mut RequestBody) -> Answer {
+    let (default, most) = page_sizes(caller);
+    let body = json(request, body).await?;
+    let resource_type = GroupResource::resource_type();
+    page(caller, &ListQuery::from_search_within(resource_type, &body, default, most)?).await
+}
+
+/// The resources of a page as JSON values, for a search over all types; and how many there are on all pages.
+pub async fn resources(
+    caller: &ScimCaller,
+    query: &ListQuery,
+) -> Result<(Vec<Value>, u64), super::answer::Refused> {
+    let services = caller.services();
+    let listed = groups::list(services, &caller.ctx, query).await?;
+    let mut members = std::collections::HashMap::new();
+    if query.projection.includes(MEMBERS) {
+        members = groups::members(services, &caller.ctx, &listed.rows).await?;
+    }
+    let users = users_url(caller);
+    let mut resources = Vec::with_capacity(listed.rows.len());
+    for row in &listed.rows {
+        let whole = groups::representation(services, row);
+        let members = members.get(&row.id).map(Vec::as_slice);
+        let document = GroupDocument::new(whole, members, &users, &query.projection);
+        resources.push(serde_json::to_value(document).unwrap_or_default());
+    }
+    Ok((resources, listed.total))
+}
+
+/// POST `/Groups`.
+pub async fn create(caller: &ScimCaller, request: &Request, body: &mut RequestBody) -> Answer {
+    let sent = SentGroup::parse(&json(request, body).await?, caller.conformance)?;
+    let row = groups::create(caller.services(), &caller.ctx, &sent).await?;
+    shown(caller, &row, &projection(request), StatusCode::CREATED).await
+}
+
+/// GET `/Groups/{id}`.
+pub async fn get(caller: &ScimCaller, request: &Request, id: &str) -> Answer {
+    let row = groups::find(caller.services(), &caller.ctx, id).await?;
+    if let Some(response) = not_modified(&groups::version(&row), request.header(header::IF_NONE_MATCH)) {
+        return Ok(response);
+    }
+    shown(caller, &row, &projection(request), StatusCode::OK).await
+}
+
+/// PUT `/Groups/{id}`.
+pub async fn replace(caller: &ScimCaller, request: &Request, body: &mut RequestBody, id: &str) -> Answer {
+    let sent = SentGroup::parse(&json(request, body).await?, caller.conformance)?;
+    let edit = GroupEdit::Replace(sent);
+    let row = groups::change(caller.services(), &caller.ctx, id, if_match(request), &edit).await?;
+    shown(caller, &row, &projection(request), StatusCode::OK).await
+}
+
+/// PATCH `/Groups/{id}`.
+pub async fn patch(caller: &ScimCaller, request: &Request, body: &mut RequestBody, id: &str) -> Answer {
+    let edit = GroupEdit::Patch(GroupPatch::parse(&json(request, body).await?, caller.conformance)?);
+    let row = groups::change(caller.services(), &caller.ctx, id, if_match(request), &edit).await?;
+    let projection = projection(request);
+    if row.member_count > LARGE && !projection.is_asked_for() {
+        let response = StatusCode::NO_CONTENT.into_response();
+        return Ok(with(response, header::ETAG, &groups::version(&row)));
+    }
+    shown(caller, &row, &projection, StatusCode::OK).await
+}
+
+/// DELETE `/Groups/{id}`.
+pub async fn delete(caller: &ScimCaller, request: &Request, id: &str) -> Answer {
+    groups::remove(caller.services(), &caller.ctx, id, if_match(request)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

@@ -1,0 +1,72 @@
+//! The groups that a user is in, as its representation shows them (`groups`, read-only): one query for a page of
+//! users, and none for directories where nobody is in a group, which most are.
+
+use super::super::Refusal;
+use super::{Change, DirectoryGroupId};
+use crate::model::id::{DirectoryId, DirectoryUserId};
+use crate::model::tenant::TenantScope;
+use crate::service::permissions;
+use crate::service::provisioning::parse_id;
+use crate::service::{Ctx, Error, Services};
+use crate::store;
+use crate::store::directory_group_members::GroupOfUser;
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+
+/// Adds `groups` to representations of users of the caller's directory, where there are any. A credential that is
+/// bound to one domain meets people, not groups.
+pub async fn attach(services: &Services, ctx: &Ctx, users: &mut [Value]) -> Result<(), Refusal> {
+    let (scope, directory, None) = permissions::directory_part(ctx)? else { return Ok(()) };
+    let ids: Vec<DirectoryUserId> = users.iter().filter_map(id_of).collect();
+    if ids.is_empty() || !any(services, scope, directory).await? {
+        return Ok(());
+    }
+    let mut groups: HashMap<DirectoryUserId, Vec<Value>> = HashMap::new();
+    for found in store::directory_group_members::groups_of(&services.db, scope, &ids).await? {
+        groups.entry(found.user).or_default().push(shown(services, &found));
+    }
+    for user in users {
+        if let Some(groups) = id_of(user).and_then(|id| groups.remove(&id))
+            && let Value::Object(object) = user
+        {
+            // Before `meta`, as everything else that the resource says.
+            let meta = object.shift_remove("meta");
+            object.insert("groups".into(), groups.into());
+            object.extend(meta.map(|meta| ("meta".to_owned(), meta)).into_iter().collect::<Map<_, _>>());
+        }
+    }
+    Ok(())
+}
+
+fn id_of(user: &Value) -> Option<DirectoryUserId> {
+    parse_id(user.get("id")?.as_str()?)
+}
+
+fn shown(services: &Services, found: &GroupOfUser) -> Value {
+    let id = found.group.uuid().to_string();
+    let reference = services.settings.url(&format!("/scim/v2/Groups/{id}"));
+    json!({ "value": id, "$ref": reference, "display": found.display, "type": "direct" })
+}
+
+/// Whether anybody of the directory is in a group.
+async fn any(services: &Services, scope: TenantScope, directory: DirectoryId) -> Result<bool, Refusal> {
+    let fetch = || async {
+        Ok::<_, Error>(Some(store::directory_group_members::any(&services.db, scope, directory).await?))
+    };
+    Ok(services.caches.directories_with_groups.get(directory, fetch).await?.unwrap_or_default())
+}
+
+/// Takes a directory user that is about to be deleted out of all groups; tells which. The user's row is locked.
+pub(in crate::service::provisioning) async fn leave_all(
+    change: &Change<'_>,
+    directory: DirectoryId,
+    user: DirectoryUserId,
+) -> Result<Vec<DirectoryGroupId>, Refusal> {
+    let (tx, scope) = (change.tx, change.scope);
+    let groups = store::directory_groups::lock_of_user(tx, scope, directory, user).await?;
+    if !groups.is_empty() {
+        store::directory_group_members::remove_user(tx, scope, user).await?;
+        store::directory_groups::lose_one(tx, scope, directory, &groups, change.ctx.now).await?;
+    }
+    Ok(groups)
+}
