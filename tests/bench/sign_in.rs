@@ -1,10 +1,13 @@
 //! Signed responses at the assertion consumer service: the requests to answer and the answers are made before, so
 //! that nothing but the service itself is under the clock.
+//!
+//! Each place that an IdP may sign is measured for itself: most sign the assertion alone (Entra ID, Google, AD FS),
+//! some the response alone (Keycloak), Okta signs both, which is two signatures to verify.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use postern::demo::idp::Person;
+use postern::demo::idp::{Person, Placement, Signing};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
@@ -14,6 +17,13 @@ use super::tenant::{DOMAIN, Tenant};
 
 /// How many people sign in, over and over; the first time each is made just in time.
 const PEOPLE: usize = 40;
+
+/// What is signed, and what the table calls it; the usual one first.
+pub const FORMS: [(Placement, &str); 3] = [
+    (Placement::Assertion, "the assertion"),
+    (Placement::Response, "the response"),
+    (Placement::Both, "both"),
+];
 
 /// Makes the people known to the IdP and signs each in once.
 pub async fn first_time(tenant: &Tenant) -> anyhow::Result<()> {
@@ -25,13 +35,14 @@ pub async fn first_time(tenant: &Tenant) -> anyhow::Result<()> {
             family_name: format!("Family{number}"),
         });
     }
-    let requests = prepare(tenant, PEOPLE).await?;
+    let requests = prepare(tenant, Placement::Assertion, PEOPLE).await?;
     post(tenant, requests).await?;
     Ok(())
 }
 
 /// Begins so many sign-ins and has the IdP answer them; gives the requests that bring the answers.
-pub async fn prepare(tenant: &Tenant, attempts: usize) -> anyhow::Result<Vec<Vec<u8>>> {
+pub async fn prepare(tenant: &Tenant, signed: Placement, attempts: usize) -> anyhow::Result<Vec<Vec<u8>>> {
+    tenant.idp.set_signing(Signing::at(signed));
     let mut connection = Connection::open(tenant.address).await?;
     let mut requests = Vec::with_capacity(attempts);
     for attempt in 0..attempts {
