@@ -133,6 +133,11 @@ impl TokenHash {
         Self(sha256(id.as_bytes()).to_vec())
     }
 
+    /// The hash itself, for comparing and storing.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// In URL-safe base 64, for places that want text (an access token's reference to its session).
     pub fn to_text(&self) -> String {
         URL_SAFE_NO_PAD.encode(&self.0)

@@ -11,7 +11,8 @@ use crate::model::scope::ScopeSet;
 use crate::model::secret::TokenHash;
 use crate::model::state::Conformance;
 use crate::model::time::Timestamp;
-use crate::protocol::saml::Certificate;
+use crate::protocol::saml::{AttributeMapping, Certificate};
+use crate::store::connections::Connection;
 use crate::store::organizations::Organization;
 use std::hash::Hash;
 use std::sync::Mutex;
@@ -21,6 +22,9 @@ use std::time::Duration;
 pub const TIME_TO_LIVE: Duration = Duration::from_millis(800);
 /// How many entries each cache keeps.
 const CAPACITY: u64 = 10_000;
+/// How long something lives that never changes, since its key names a version, and how many of those are kept.
+const LASTING: Duration = Duration::from_mins(10);
+const LASTING_CAPACITY: u64 = 500;
 
 /// A cache whose fills cannot undo an invalidation.
 pub struct Cached<K, V> {
@@ -40,8 +44,7 @@ where
     V: Clone + Send + Sync + 'static,
 {
     fn default() -> Self {
-        let entries = moka::sync::Cache::builder().max_capacity(CAPACITY).time_to_live(TIME_TO_LIVE).build();
-        Self { entries, generation: Mutex::new(0) }
+        Self::new(CAPACITY, TIME_TO_LIVE)
     }
 }
 
@@ -50,6 +53,11 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
+    fn new(capacity: u64, time_to_live: Duration) -> Self {
+        let entries = moka::sync::Cache::builder().max_capacity(capacity).time_to_live(time_to_live).build();
+        Self { entries, generation: Mutex::new(0) }
+    }
+
     fn generation(&self) -> std::sync::MutexGuard<'_, u64> {
         self.generation.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -125,6 +133,25 @@ pub struct KnownWayIn {
     pub connection: ConnectionId,
 }
 
+/// A version of a SAML connection, its texts read.
+#[derive(Debug)]
+pub struct KnownConnection {
+    pub row: Connection,
+    pub certificates: Vec<Certificate>,
+    pub mapping: AttributeMapping,
+}
+
+/// Versions of SAML connections, which never change: they are kept for long, and nothing invalidates them. Which
+/// version counts is asked of the database each time.
+#[derive(Debug)]
+pub struct KnownConnections(pub Cached<(ConnectionId, i64), std::sync::Arc<KnownConnection>>);
+
+impl Default for KnownConnections {
+    fn default() -> Self {
+        Self(Cached::new(LASTING_CAPACITY, LASTING))
+    }
+}
+
 /// All caches.
 #[derive(Debug, Default)]
 pub struct Caches {
@@ -136,8 +163,8 @@ pub struct Caches {
     pub directories_with_groups: Cached<DirectoryId, bool>,
     /// E-mail domains to active connections.
     pub ways_in: Cached<String, KnownWayIn>,
-    /// The certificates of a version of a connection, read. The version in the key stands for the invalidation.
-    pub certificates: Cached<(ConnectionId, i64), std::sync::Arc<[Certificate]>>,
+    /// SAML connections, for whoever knows their version.
+    pub connections: KnownConnections,
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::{Ctx, Error, Services, credentials};
 use crate::model::actor::Actor;
 use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
-use crate::model::id::{ConnectionId, SessionId, UserId};
+use crate::model::id::{ConnectionId, OrganizationId, SessionId, UserId};
 use crate::model::secret::{Token, TokenKind};
 use crate::model::state::{Role, SignInMethod};
 use crate::model::tenant::{InstallationScope, TenantScope};
@@ -31,16 +31,16 @@ pub struct Opening {
     pub not_after: Option<Timestamp>,
 }
 
-/// When a session made now ends: the earliest of what the IdP says, the organization's maximum and the
-/// installation's.
-pub fn end_of(
+/// When a session made now ends: the earliest of what the IdP says, the organization's own maximum (in seconds) and
+/// the installation's.
+fn end_of(
     services: &Services,
-    organization: &Organization,
+    session_lifetime_seconds: Option<i64>,
     not_after: Option<Timestamp>,
     now: Timestamp,
 ) -> Timestamp {
     let most = services.settings.session_lifetime;
-    let own = organization.session_lifetime_seconds.and_then(|seconds| u64::try_from(seconds).ok());
+    let own = session_lifetime_seconds.and_then(|seconds| u64::try_from(seconds).ok());
     let end = now.plus(own.map_or(most, |seconds| most.min(Duration::from_secs(seconds))));
     not_after.map_or(end, |at| end.min(at))
 }
@@ -58,10 +58,24 @@ pub async fn open(
     opening: Opening,
     now: Timestamp,
 ) -> Result<(Token, Session), Error> {
+    let own_lifetime = organization.session_lifetime_seconds;
+    let (token, session) = fresh(services, (organization.id, own_lifetime), user, opening, now);
+    store::sessions::insert(tx, session.clone()).await?;
+    Ok((token, session))
+}
+
+/// A session with a new secret that is still to be written; an organization comes with its own maximum in seconds.
+pub(super) fn fresh(
+    services: &Services,
+    (organization, own_lifetime): (OrganizationId, Option<i64>),
+    user: UserId,
+    opening: Opening,
+    now: Timestamp,
+) -> (Token, Session) {
     let token = Token::generate(TokenKind::Session, &*services.random);
     let session = Session {
         id: SessionId::new(now, &*services.random),
-        organization_id: organization.id,
+        organization_id: organization,
         user_id: user,
         hash: token.hash(),
         method: opening.method,
@@ -72,11 +86,10 @@ pub async fn open(
         authn_at: opening.authn_at,
         created_at: now,
         last_seen_at: now,
-        expires_at: end_of(services, organization, opening.not_after, now),
+        expires_at: end_of(services, own_lifetime, opening.not_after, now),
         ended_at: None,
     };
-    store::sessions::insert(tx, session.clone()).await?;
-    Ok((token, session))
+    (token, session)
 }
 
 /// The live session behind a browser's cookie, whatever its organization; `None` for anything else.

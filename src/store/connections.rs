@@ -4,7 +4,7 @@ pub use super::entities::saml_connections::Model as Connection;
 
 use super::domains::Domain;
 use super::entities::saml_connections::{Column, Entity};
-use super::entities::{domains, organizations, sign_in_attempts};
+use super::entities::{domains, organizations};
 use super::error::StoreError;
 use super::organizations::Organization;
 use super::sign_in_attempts::SignInAttempt;
@@ -17,7 +17,7 @@ use crate::model::tenant::TenantScope;
 use sea_orm::sea_query::{Expr, IntoTableRef, LockType, Query};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
-    QuerySelect,
+    QuerySelect, Statement,
 };
 
 fn of(scope: TenantScope) -> Condition {
@@ -47,23 +47,26 @@ pub async fn find_by_url_id(conn: &impl Conn, id: ConnectionId) -> Result<Option
     Ok(Entity::find_by_id(id).one(conn.inner()).await?)
 }
 
-/// The same, together with the attempt that made this request at it, whatever its state.
-pub async fn find_with_attempt(
+/// Which version a connection has now, and the attempt that made this request at it, whatever its state.
+pub async fn find_version_and_attempt(
     conn: &impl Conn,
     id: ConnectionId,
     request: &TokenHash,
-) -> Result<Option<(Connection, Option<SignInAttempt>)>, StoreError> {
-    use sign_in_attempts::Column as Attempt;
-    let asked = Expr::col((sign_in_attempts::Entity, Attempt::ConnectionId))
-        .equals((Entity, Column::Id))
-        .and(Attempt::RequestHash.eq(request.clone()));
-    let mut query = Query::select();
-    super::select_whole::<Entity>(&mut query, "c_");
-    super::select_whole::<sign_in_attempts::Entity>(&mut query, "a_");
-    query.from(Entity).left_join(sign_in_attempts::Entity, asked).and_where(Column::Id.eq(id));
-    let Some(row) = conn.inner().query_one(&query).await? else { return Ok(None) };
-    let connection = Connection::from_query_result(&row, "c_")?;
-    Ok(Some((connection, Option::<SignInAttempt>::from_query_result(&row, "a_")?)))
+) -> Result<Option<(i64, Option<SignInAttempt>)>, StoreError> {
+    let statement = Statement::from_sql_and_values(
+        conn.inner().get_database_backend(),
+        "SELECT c.version AS c_version, a.id AS a_id, a.organization_id AS a_organization_id,
+            a.connection_id AS a_connection_id, a.request_hash AS a_request_hash,
+            a.browser_hash AS a_browser_hash, a.session_id AS a_session_id, a.own_page AS a_own_page,
+            a.return_to AS a_return_to, a.created_at AS a_created_at, a.expires_at AS a_expires_at,
+            a.consumed_at AS a_consumed_at, a.outcome AS a_outcome, a.detail AS a_detail
+         FROM saml_connections c
+         LEFT JOIN sign_in_attempts a ON a.connection_id = c.id AND a.request_hash = $2
+         WHERE c.id = $1",
+        [id.into(), request.clone().into()],
+    );
+    let Some(row) = conn.inner().query_one_raw(statement).await? else { return Ok(None) };
+    Ok(Some((row.try_get("c_", "version")?, Option::<SignInAttempt>::from_query_result(&row, "a_")?)))
 }
 
 /// A connection that serves a domain, with its organization.

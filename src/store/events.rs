@@ -22,6 +22,11 @@ use sea_orm::{
 /// How many events are numbered in one transaction.
 const BATCH: u32 = 1_000;
 
+/// The row of an event that has no number yet.
+pub(super) fn unnumbered(event: NewEvent, now: Timestamp, random: &dyn Random) -> Event {
+    row(EventId::new(now, random), event, now)
+}
+
 fn row(id: EventId, event: NewEvent, now: Timestamp) -> Event {
     Event {
         id,
@@ -43,7 +48,7 @@ pub async fn insert(
     now: Timestamp,
     random: &dyn Random,
 ) -> Result<(), StoreError> {
-    super::insert::<Entity>(tx, row(EventId::new(now, random), event, now)).await
+    super::insert::<Entity>(tx, unnumbered(event, now, random)).await
 }
 
 /// Writes several events in one statement; they are numbered in this order.

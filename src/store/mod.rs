@@ -12,6 +12,7 @@ pub mod directory_groups;
 pub mod directory_users;
 pub mod domains;
 pub mod entities;
+pub mod entries;
 pub mod error;
 pub mod events;
 mod id_list;

@@ -2,9 +2,11 @@
 //! a session ([`complete`]).
 //!
 //! What is posted is verified before any transaction; then one transaction uses up the attempt and the assertion,
-//! finds or makes the person ([`person`]) and makes the session. A refusal undoes all of that and is written down in
+//! finds or makes the person ([`person`]) and makes the session; of somebody well known all this is one statement
+//! ([`known`]). A refusal undoes all of that and is written down in
 //! a transaction of its own, under a reference that the page shows.
 
+mod known;
 mod person;
 pub mod refusal;
 mod return_to;
@@ -13,12 +15,13 @@ mod verify;
 pub use refusal::{Reason, Refusal};
 pub use return_to::{ReturnTo, ReturnToError};
 
-use super::sessions::{self, Opening};
+use super::cache::KnownConnection;
+use super::sessions::{self, Opening, Session};
 use super::{Ctx, Error, Services, connections, discovery};
 use crate::model::actor::Actor;
 use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
-use crate::model::id::{ConnectionId, SignInAttemptId};
+use crate::model::id::{ConnectionId, SessionId, SignInAttemptId};
 use crate::model::secret::{Token, TokenHash, TokenKind};
 use crate::model::state::{ConnectionStatus, SignInMethod};
 use crate::model::tenant::TenantScope;
@@ -28,7 +31,7 @@ use crate::store::connections::Connection;
 use crate::store::error::{StoreError, UniqueKey};
 use crate::store::sign_in_attempts::SignInAttempt;
 use crate::store::{self, Tx};
-use serde_json::json;
+use serde_json::{Value, json};
 use verify::Verified;
 
 /// How often a transaction is begun again after two sign-ins met.
@@ -193,19 +196,21 @@ pub async fn complete(services: &Services, ctx: &Ctx, posted: Posted<'_>) -> Res
     // Which attempt it is about is read before the connection is: one question to the database finds both.
     let peeked = verify::peek(response).await;
     let request = peeked.as_ref().ok().and_then(|(claims, _)| claims.in_response_to.as_deref());
-    let found = if let Some(request) = request {
+    let (version, attempt) = if let Some(request) = request {
         let hash = TokenHash::of_request_id(request);
-        store::connections::find_with_attempt(&services.db, connection, &hash).await?
+        let found = store::connections::find_version_and_attempt(&services.db, connection, &hash).await?;
+        found.map_or((None, None), |(version, attempt)| (Some(version), attempt))
     } else {
-        let found = store::connections::find_by_url_id(&services.db, connection).await?;
-        found.map(|connection| (connection, None))
+        (None, None)
     };
-    let Some((connection, attempt)) = found else { return Err(Error::not_found("SAML connection")) };
+    let Some(known) = verify::known(services, connection, version).await? else {
+        return Err(Error::not_found("SAML connection"));
+    };
     let mut trace = Trace { attempt, ..Trace::default() };
-    match enter(services, ctx, &connection, peeked, (browser, session), &mut trace).await {
+    match enter(services, ctx, &known, peeked, (browser, session), &mut trace).await {
         Ok(outcome) => Ok(outcome),
         Err(Stop::Refused(reason)) => {
-            Ok(Outcome::Refused(write_down(services, ctx, &connection, &trace, reason).await?))
+            Ok(Outcome::Refused(write_down(services, ctx, &known.row, &trace, reason).await?))
         }
         Err(Stop::Store(error)) => Err(error.into()),
         Err(Stop::Failed(error)) => Err(error),
@@ -215,11 +220,12 @@ pub async fn complete(services: &Services, ctx: &Ctx, posted: Posted<'_>) -> Res
 async fn enter(
     services: &Services,
     ctx: &Ctx,
-    connection: &Connection,
+    known: &KnownConnection,
     peeked: Result<(UnverifiedClaims, String), Stop>,
     (browser, session): (Option<&str>, Option<&str>),
     trace: &mut Trace,
 ) -> Result<Outcome, Stop> {
+    let connection = &known.row;
     // The connection named by the address is what names the tenant here.
     let scope = TenantScope::established(connection.organization_id);
     if connection.status != ConnectionStatus::Active {
@@ -239,20 +245,15 @@ async fn enter(
     if attempt.expires_at <= ctx.now {
         return Err(Reason::AttemptExpired { at: attempt.expires_at }.into());
     }
-    let verified = verify::verify(services, connection, request, response, ctx.now).await?;
+    let verified = verify::verify(services, known, request, response, ctx.now).await?;
     trace.verified = true;
     trace.address = Some(verified.address.clone());
     let present = sessions::of_cookie(services, session, ctx.now).await?.map(|session| session.id);
     let idp = Actor::Idp { connection: connection.id, organization: connection.organization_id };
     let entry = Entry { services, ctx: ctx.acting(idp), scope, connection, attempt, verified };
-    let mut tries = 1;
-    let token = loop {
-        match entry.admit(present).await {
-            Ok(token) => break token,
-            // Another sign-in of the same person came first: what it made is found at the next try.
-            Err(Stop::Store(StoreError::Conflict(_) | StoreError::Stale)) if tries < TRIES => tries += 1,
-            Err(stop) => return Err(stop),
-        }
+    let token = match entry.admit_known(present).await? {
+        Some(token) => token,
+        None => Box::pin(entry.admit_anybody(present)).await?,
     };
     Ok(Outcome::SignedIn { token, return_to: entry.attempt.return_to })
 }
@@ -272,8 +273,19 @@ impl Entry<'_> {
         self.ctx.now
     }
 
+    async fn admit_anybody(&self, present: Option<SessionId>) -> Result<Token, Stop> {
+        let mut tries = 1;
+        loop {
+            match self.admit(present).await {
+                // Another sign-in of the same person came first: what it made is found at the next try.
+                Err(Stop::Store(StoreError::Conflict(_) | StoreError::Stale)) if tries < TRIES => tries += 1,
+                done => return done,
+            }
+        }
+    }
+
     /// The one transaction.
-    async fn admit(&self, present: Option<crate::model::id::SessionId>) -> Result<Token, Stop> {
+    async fn admit(&self, present: Option<SessionId>) -> Result<Token, Stop> {
         let (services, ctx, now) = (self.services, &self.ctx, self.now());
         let tx = services.db.begin().await?;
         if !store::sign_in_attempts::consume(&tx, self.scope, self.attempt.id, now).await? {
@@ -289,9 +301,23 @@ impl Entry<'_> {
         {
             sessions::end_earlier(services, &tx, ctx, earlier).await?;
         }
+        let user = person.member.user_id;
+        let (token, session) =
+            sessions::open(services, &tx, &organization, user, self.opening(), now).await?;
+        let mut data = self.told(&session);
+        data["created"] = json!(person.created);
+        data["linked"] = json!(person.linked);
+        data["note"] = json!(person.note);
+        services.record(&tx, ctx, organization.id, EventKind::SignInSucceeded, user, data).await?;
+        tx.commit().await?;
+        Ok(token)
+    }
+
+    /// How the session begins, by the assertion.
+    fn opening(&self) -> Opening {
         let assertion = &self.verified.assertion;
         let kept = |text: &str| text.chars().take(LONGEST_KEPT).collect::<String>();
-        let opening = Opening {
+        Opening {
             method: SignInMethod::Saml,
             connection: Some(self.connection.id),
             name_id: Some(kept(&assertion.name_id().value)),
@@ -299,10 +325,12 @@ impl Entry<'_> {
             authn_context: assertion.authn_context_class_ref().map(kept),
             authn_at: assertion.authn_instant().into(),
             not_after: assertion.session_not_on_or_after().map(Timestamp::from),
-        };
-        let (token, session) =
-            sessions::open(services, &tx, &organization, person.member.user_id, opening, now).await?;
-        let data = json!({
+        }
+    }
+
+    /// What the event tells of a sign-in; of somebody who was linked before, unless more is said.
+    fn told(&self, session: &Session) -> Value {
+        json!({
             "connection": self.connection.id,
             "session": session.id,
             "attempt": self.attempt.id,
@@ -310,14 +338,10 @@ impl Entry<'_> {
             "method": session.method,
             "authn_context": session.authn_context,
             "expires_at": session.expires_at,
-            "created": person.created,
-            "linked": person.linked,
-            "note": person.note,
-        });
-        let user = person.member.user_id;
-        services.record(&tx, ctx, organization.id, EventKind::SignInSucceeded, user, data).await?;
-        tx.commit().await?;
-        Ok(token)
+            "created": false,
+            "linked": false,
+            "note": null,
+        })
     }
 
     async fn use_up_assertion(&self, tx: &Tx) -> Result<(), Stop> {

@@ -21,7 +21,7 @@ use serde_json::json;
 use std::time::Duration;
 
 /// How often the use of a link is written at most.
-const TOUCH_EVERY: Duration = Duration::from_mins(1);
+pub(super) const TOUCH_EVERY: Duration = Duration::from_mins(1);
 /// Names are cut here.
 const LONGEST_NAME: usize = 200;
 

@@ -3,12 +3,14 @@
 
 use super::{Reason, Stop};
 use crate::model::email::EmailAddress;
+use crate::model::id::ConnectionId;
 use crate::model::time::Timestamp;
 use crate::protocol::saml::{
-    self, Certificate, Expectations, Identity, SamlRefusal, Subject, UnverifiedClaims, VerifiedAssertion,
+    self, Expectations, Identity, SamlRefusal, Subject, UnverifiedClaims, VerifiedAssertion,
 };
-use crate::service::connections::{self, Connection};
-use crate::service::{Error, Services};
+use crate::service::cache::KnownConnection;
+use crate::service::{Error, Services, connections};
+use crate::store;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -72,34 +74,50 @@ pub(super) async fn peek(response: String) -> Result<(UnverifiedClaims, String),
     off_thread(move || Ok((saml::peek(response.as_bytes())?, response))).await
 }
 
-async fn certificates(services: &Services, connection: &Connection) -> Result<Arc<[Certificate]>, Error> {
-    // A version of a row never changes, so this needs no invalidation.
-    let key = (connection.id, connection.version);
-    let read = || async { connections::certificates(connection).map(|all| Some(Arc::from(all))) };
-    Ok(services.caches.certificates.get(key, read).await?.unwrap_or_else(|| Arc::from([])))
+/// The connection with this id: in a version that was read before, or else as it is now. `None` if there is none.
+pub(super) async fn known(
+    services: &Services,
+    id: ConnectionId,
+    version: Option<i64>,
+) -> Result<Option<Arc<KnownConnection>>, Error> {
+    let read = async || -> Result<Option<Arc<KnownConnection>>, Error> {
+        let Some(row) = store::connections::find_by_url_id(&services.db, id).await? else { return Ok(None) };
+        let certificates = connections::certificates(&row)?;
+        let mapping = connections::attribute_mapping(&row)?;
+        Ok(Some(Arc::new(KnownConnection { row, certificates, mapping })))
+    };
+    if let Some(version) = version {
+        // Kept only under its own version: the row may have changed since the version was asked for.
+        let of_version =
+            || async { Ok::<_, Error>(read().await?.filter(|known| known.row.version == version)) };
+        if let Some(known) = services.caches.connections.0.get((id, version), of_version).await? {
+            return Ok(Some(known));
+        }
+    }
+    read().await
 }
 
 /// Verifies a response and reads who it is about.
 pub(super) async fn verify(
     services: &Services,
-    connection: &Connection,
+    known: &KnownConnection,
     request_id: String,
     response: String,
     now: Timestamp,
 ) -> Result<Verified, Stop> {
-    let urls = connections::sp_urls(&services.settings, connection.id);
+    let urls = connections::sp_urls(&services.settings, known.row.id);
     let skew = services.settings.clock_skew;
     let expected = Expectations {
-        idp_entity_id: connection.idp_entity_id.clone(),
+        idp_entity_id: known.row.idp_entity_id.clone(),
         sp_entity_id: urls.entity_id,
         acs_url: urls.acs_url,
-        certificates: certificates(services, connection).await?.to_vec(),
+        certificates: known.certificates.clone(),
         request_id,
         clock_skew: time::Duration::try_from(skew).unwrap_or(Expectations::USUAL_SKEW),
     };
     let at = now.to_datetime();
     let assertion = off_thread(move || saml::verify(response.as_bytes(), &expected, at)).await?;
-    let identity = Identity::read(&assertion, &connections::attribute_mapping(connection)?)?;
+    let identity = Identity::read(&assertion, &known.mapping)?;
     read(assertion, identity)
 }
 

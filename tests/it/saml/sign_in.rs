@@ -1,9 +1,10 @@
 //! The way in: just in time, again by the link, many at once.
 
 use super::{Person, Tenant, refused, set_cookie};
-use crate::support::app::on_both;
-use serde_json::json;
-use std::collections::HashSet;
+use crate::support::app::{on_both, text};
+use serde_json::{Value, json};
+use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
 
 on_both! {
     async fn somebody_new_signs_in_just_in_time_and_again_by_the_link(app: TestApp) {
@@ -115,5 +116,83 @@ on_both! {
             refused(answer, "attempt_used");
         }
         assert_eq!(acme.events(&app, "sign_in.succeeded").await.len(), 2);
+    }
+
+    async fn somebody_known_signs_in_under_the_same_rules(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.test").await;
+        Person::new().sign_in(&app, &acme, "s", "jo@acme.test").await.expect(303);
+        let change = json!({ "session_lifetime_seconds": 600 });
+        app.patch(&acme.api("")).operator().json(&change).send().await.expect(200);
+        // Nobody is signed in in any of these browsers, and nothing is to be made or changed.
+        let mut browser = Person::new();
+        browser.sign_in(&app, &acme, "s", "jo@acme.test").await.expect(303);
+        let signed_in = acme.events(&app, "sign_in.succeeded").await;
+        assert_eq!(signed_in.len(), 2, "{signed_in:?}");
+        let fields = |event: &Value| event["data"].as_object().expect("data").keys().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(fields(&signed_in[0]), fields(&signed_in[1]));
+        for same in ["actor", "subject"] {
+            assert_eq!(signed_in[0][same], signed_in[1][same], "{signed_in:?}");
+        }
+        let data = &signed_in[1]["data"];
+        assert_eq!((&data["created"], &data["linked"], &data["note"]), (&json!(false), &json!(false), &Value::Null));
+        app.clock.advance(Duration::from_secs(599));
+        browser.me(&app).await.expect(200);
+        app.clock.advance(Duration::from_secs(1));
+        browser.me(&app).await.expect(401);
+
+        // A response counts once, however often it is posted at the same time, and so does an assertion.
+        let mut fresh = Person::new();
+        let begun = fresh.begin(&app, "jo@acme.test").await;
+        let spec = acme.response(&app, &begun, "s", "jo@acme.test");
+        let response = acme.sign(&spec);
+        let posts = (0..8).map(|_| {
+            let (app, acme, response, mut fresh) = (&app, &acme, &response, fresh.clone());
+            async move { fresh.post(app, acme, response).await }
+        });
+        let answers = futures_util::future::join_all(posts).await;
+        let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 303);
+        assert_eq!((won.len(), lost.len()), (1, 7));
+        for answer in lost {
+            refused(answer, "attempt_used");
+        }
+        let mut other = Person::new();
+        let begun = other.begin(&app, "jo@acme.test").await;
+        let mut again = acme.response(&app, &begun, "s", "jo@acme.test");
+        again.assertion_id.clone_from(&spec.assertion_id);
+        refused(&other.post(&app, &acme, &acme.sign(&again)).await, "assertion_used");
+        assert_eq!(acme.events(&app, "sign_in.succeeded").await.len(), 3);
+    }
+
+    async fn nobody_slips_in_while_being_deactivated(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.test").await;
+        Person::new().sign_in(&app, &acme, "s", "jo@acme.test").await.expect(303);
+        let member = acme.member(&app, "jo@acme.test").await;
+        let path = acme.api(&format!("/members/{}", text(&member, "user_id")));
+        for _ in 0..3 {
+            let mut ready = Vec::new();
+            for _ in 0..6 {
+                let mut browser = Person::new();
+                let begun = browser.begin(&app, "jo@acme.test").await;
+                ready.push((browser, acme.sign(&acme.response(&app, &begun, "s", "jo@acme.test"))));
+            }
+            let posts = ready.into_iter().map(|(mut browser, response)| {
+                let (app, acme) = (&app, &acme);
+                async move { (browser.post(app, acme, &response).await, browser) }
+            });
+            let off = json!({ "active": false });
+            let deactivated = app.patch(&path).operator().json(&off).send();
+            let (posted, deactivated) =
+                futures_util::future::join(futures_util::future::join_all(posts), deactivated).await;
+            deactivated.expect(200);
+            for (answer, browser) in posted {
+                // Whoever came before lost the session, whoever came after was refused.
+                if answer.status == 303 {
+                    browser.me(&app).await.expect(401);
+                } else {
+                    refused(&answer, "deprovisioned");
+                }
+            }
+            app.patch(&path).operator().json(&json!({ "active": true })).send().await.expect(200);
+        }
     }
 }

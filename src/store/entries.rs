@@ -1,0 +1,191 @@
+//! The usual sign-in on PostgreSQL: of somebody who is linked and active, and with whom nothing has changed. It is
+//! read in one statement and written in one more, where the transaction that knows every other case takes nine
+//! round trips.
+//!
+//! Both statements carry the same conditions, word for word. The second takes the same locks as that transaction
+//! and is one itself: it writes everything or nothing. So whatever comes between the two, or is not as usual, leaves
+//! no trace here, and the caller goes the long way, which finds out what it is and says so.
+
+use super::Db;
+use super::error::StoreError;
+use super::sessions::Session;
+use super::sign_in_attempts::SUCCEEDED;
+use crate::model::email::EmailAddress;
+use crate::model::event::NewEvent;
+use crate::model::id::{ConnectionId, LinkId, SignInAttemptId, UserId};
+use crate::model::random::Random;
+use crate::model::tenant::TenantScope;
+use crate::model::time::Timestamp;
+use sea_orm::sqlx::pool::PoolConnection;
+use sea_orm::sqlx::postgres::{PgArguments, Postgres};
+use sea_orm::sqlx::query::Query;
+use sea_orm::sqlx::types::{Json, Uuid};
+use sea_orm::sqlx::{self, Row as _};
+use sea_orm::{DbErr, RuntimeErr};
+use std::sync::Arc;
+
+/// What must hold of a usual sign-in: the connection is as it was when the response was verified, it serves the
+/// verified domain of the address, the subject is linked there to a user who has just this address and is an active
+/// member, and no directory says otherwise. `$1` to `$6` are in [`Usual`]'s order.
+macro_rules! usual {
+    ($rest:literal) => {
+        concat!(
+            " FROM saml_connections c
+            JOIN organizations o ON o.id = c.organization_id
+            JOIN domains d ON d.organization_id = c.organization_id AND d.connection_id = c.id
+            JOIN links l ON l.organization_id = c.organization_id AND l.connection_id = c.id
+            JOIN users u ON u.id = l.user_id
+            JOIN members m ON m.organization_id = l.organization_id AND m.user_id = l.user_id
+            WHERE c.id = $1 AND c.organization_id = $2 AND c.version = $3
+            AND d.name = $4 AND d.status = 'verified'
+            AND l.subject = $5 AND u.email = $6 AND m.status = 'active'
+            AND NOT EXISTS (
+                SELECT 1 FROM directory_users s
+                WHERE s.user_id = l.user_id AND s.organization_id = l.organization_id AND NOT s.active
+            )",
+            $rest
+        )
+    };
+}
+
+const FIND: &str = concat!("SELECT l.id, l.user_id, o.session_lifetime_seconds", usual!(""));
+
+/// Each part takes its rows from the one before it, so that nothing is written unless all of it is.
+const ENTER: &str = concat!(
+    "WITH held AS (SELECT l.id",
+    usual!(" AND l.id = $7 AND l.user_id = $8 FOR SHARE OF c, d FOR UPDATE OF m"),
+    "), consumed AS (
+        UPDATE sign_in_attempts a SET consumed_at = $9, outcome = $10 FROM held
+        WHERE a.id = $11 AND a.organization_id = $2 AND a.consumed_at IS NULL AND a.expires_at > $9
+        RETURNING a.id
+    ), used AS (
+        INSERT INTO used_assertions (connection_id, assertion_id, expires_at) SELECT $1, $12, $13 FROM consumed
+    ), touched AS (
+        UPDATE links SET last_used_at = $9 FROM consumed WHERE links.id = $7 AND links.last_used_at <= $14
+    ), opened AS (
+        INSERT INTO sessions (id, organization_id, user_id, hash, method, connection_id, name_id, session_index,
+            authn_context, authn_at, created_at, last_seen_at, expires_at)
+        SELECT $15, $2, $8, $16, $17, $1, $18, $19, $20, $21, $9, $9, $22 FROM consumed
+    )
+    INSERT INTO events (id, organization_id, kind, actor_kind, actor_id, subject, data, created_at)
+    SELECT $23, $2, $24, $25, $26, $27, $28, $9 FROM consumed"
+);
+
+/// Whose sign-in is looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Usual<'a> {
+    pub connection: ConnectionId,
+    /// The version of the connection that the response was verified with.
+    pub version: i64,
+    pub address: &'a EmailAddress,
+    pub subject: &'a str,
+}
+
+/// Somebody whose sign-in is a usual one.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    pub link: LinkId,
+    pub user: UserId,
+    /// The organization's own limit of a session, if it has one.
+    pub session_lifetime_seconds: Option<i64>,
+}
+
+/// What a usual sign-in writes.
+#[derive(Debug)]
+pub struct Entering<'a> {
+    pub known: Known,
+    pub attempt: SignInAttemptId,
+    pub assertion: &'a str,
+    /// Until when the assertion is remembered as used.
+    pub assertion_until: Timestamp,
+    /// The link's use is noted if the last note is not younger than this.
+    pub touch_before: Timestamp,
+    /// The new session; made `now`, of the known user at the connection.
+    pub session: &'a Session,
+    pub event: NewEvent,
+}
+
+/// A connection to PostgreSQL, for the two statements of one sign-in.
+#[derive(Debug)]
+pub struct Line(PoolConnection<Postgres>);
+
+fn failed(error: sqlx::Error) -> StoreError {
+    DbErr::Query(RuntimeErr::SqlxError(Arc::new(error))).into()
+}
+
+fn bound<'q>(sql: &'static str, scope: TenantScope, usual: Usual<'q>) -> Query<'q, Postgres, PgArguments> {
+    sqlx::query(sql)
+        .bind(usual.connection.uuid())
+        .bind(scope.organization().uuid())
+        .bind(usual.version)
+        .bind(usual.address.domain())
+        .bind(usual.subject)
+        .bind(usual.address.as_str())
+}
+
+impl Db {
+    /// A connection for a usual sign-in; `None` on SQLite, where a round trip costs nothing.
+    pub async fn line(&self) -> Result<Option<Line>, StoreError> {
+        if self.is_sqlite() {
+            return Ok(None);
+        }
+        let pool = self.write.get_postgres_connection_pool();
+        Ok(Some(Line(pool.acquire().await.map_err(failed)?)))
+    }
+}
+
+impl Line {
+    /// Who signs in, if it is a usual sign-in. Nothing is locked yet.
+    pub async fn find(&mut self, scope: TenantScope, usual: Usual<'_>) -> Result<Option<Known>, StoreError> {
+        let row = bound(FIND, scope, usual).fetch_optional(&mut *self.0).await.map_err(failed)?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Known {
+            link: LinkId(row.try_get::<Uuid, _>(0).map_err(failed)?),
+            user: UserId(row.try_get::<Uuid, _>(1).map_err(failed)?),
+            session_lifetime_seconds: row.try_get(2).map_err(failed)?,
+        }))
+    }
+
+    /// Uses up the attempt and the assertion, makes the session and writes the event; `false` if the sign-in is not
+    /// a usual one any more, the attempt has expired or it was used up before: then nothing was written.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] with `UsedAssertion` if the assertion was used before; nothing was written then.
+    pub async fn enter(
+        &mut self,
+        scope: TenantScope,
+        usual: Usual<'_>,
+        entering: Entering<'_>,
+        random: &dyn Random,
+    ) -> Result<bool, StoreError> {
+        let Entering { known, attempt, assertion, assertion_until, touch_before, session, event } = entering;
+        let event = super::events::unnumbered(event, session.created_at, random);
+        let done = bound(ENTER, scope, usual)
+            .bind(known.link.uuid())
+            .bind(known.user.uuid())
+            .bind(session.created_at.micros())
+            .bind(SUCCEEDED)
+            .bind(attempt.uuid())
+            .bind(assertion)
+            .bind(assertion_until.micros())
+            .bind(touch_before.micros())
+            .bind(session.id.uuid())
+            .bind(session.hash.as_bytes())
+            .bind(session.method.as_str())
+            .bind(session.name_id.as_deref())
+            .bind(session.session_index.as_deref())
+            .bind(session.authn_context.as_deref())
+            .bind(session.authn_at.micros())
+            .bind(session.expires_at.micros())
+            .bind(event.id.uuid())
+            .bind(event.kind.as_str())
+            .bind(event.actor_kind)
+            .bind(event.actor_id)
+            .bind(event.subject)
+            .bind(Json(event.data))
+            .execute(&mut *self.0)
+            .await
+            .map_err(failed)?;
+        Ok(done.rows_affected() == 1)
+    }
+}
