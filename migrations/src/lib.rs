@@ -34,20 +34,26 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// Runs statements one by one, with the column types `{uuid}`, `{bytes}` and `{json}`, and the primary key
-/// `{sequence}` that counts rows in the order of their making, in the back end's own words.
+/// Runs statements one by one, with the column types `{uuid}`, `{bytes}`, `{json}` and `{folded}` (text in the order of
+/// its bytes, whatever the locale), and the primary key `{sequence}` that counts rows in the order of their making, in
+/// the back end's own words.
 async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
-    let (uuid, bytes, json, sequence) = match manager.get_database_backend() {
-        sea_orm_migration::sea_orm::DbBackend::Postgres => {
-            ("UUID", "BYTEA", "JSONB", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY")
-        }
-        _ => ("BLOB", "BLOB", "TEXT", "INTEGER PRIMARY KEY"),
+    let (uuid, bytes, json, folded, sequence) = match manager.get_database_backend() {
+        sea_orm_migration::sea_orm::DbBackend::Postgres => (
+            "UUID",
+            "BYTEA",
+            "JSONB",
+            "TEXT COLLATE \"C\"",
+            "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        ),
+        _ => ("BLOB", "BLOB", "TEXT", "TEXT", "INTEGER PRIMARY KEY"),
     };
     for statement in statements {
         let sql = statement
             .replace("{uuid}", uuid)
             .replace("{bytes}", bytes)
             .replace("{json}", json)
+            .replace("{folded}", folded)
             .replace("{sequence}", sequence);
         manager.get_connection().execute_unprepared(&sql).await?;
     }

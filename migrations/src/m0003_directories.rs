@@ -1,6 +1,9 @@
 //! Directories, their SCIM tokens, and the directory users in them. A directory user without `user_id` is held: its
 //! address is outside the directory's domains (rule 6).
 //!
+//! Most people's one e-mail address is their userName, so that no index holds it a second time: `email_key` is the first
+//! other one, folded, and `more_emails` says that there are still others.
+//!
 //! What is looked up by a key has an index that leads with the key, made after the one that lists: while a table is
 //! empty PostgreSQL thinks all indexes that fit alike, and a plan it then keeps for a connection must not walk a list.
 
@@ -45,7 +48,7 @@ crate::step!(
             organization_id {uuid} NOT NULL,
             directory_id {uuid} NOT NULL,
             user_name TEXT NOT NULL,
-            user_name_key TEXT NOT NULL,
+            user_name_key {folded} NOT NULL,
             external_id TEXT,
             active BOOLEAN NOT NULL,
             address TEXT,
@@ -53,6 +56,8 @@ crate::step!(
             given_name TEXT,
             family_name TEXT,
             display_name TEXT,
+            email_key {folded},
+            more_emails BOOLEAN NOT NULL,
             attributes {json} NOT NULL,
             created_at BIGINT NOT NULL,
             updated_at BIGINT NOT NULL,
@@ -64,6 +69,9 @@ crate::step!(
         "CREATE INDEX directory_users_held_idx ON directory_users (organization_id, address) WHERE user_id IS NULL",
         "CREATE INDEX directory_users_external_id_directory_id_idx
             ON directory_users (external_id, directory_id, id)",
+        "CREATE INDEX directory_users_more_emails_idx ON directory_users (directory_id) WHERE more_emails",
+        "CREATE INDEX directory_users_email_key_directory_id_idx
+            ON directory_users (email_key, directory_id) WHERE email_key IS NOT NULL",
         "CREATE UNIQUE INDEX directory_users_user_id_directory_id_key ON directory_users (user_id, directory_id)",
         "CREATE UNIQUE INDEX directory_users_user_name_key_directory_id_key
             ON directory_users (user_name_key, directory_id)",

@@ -12,7 +12,7 @@ crate::step!(
             organization_id {uuid} NOT NULL,
             directory_id {uuid} NOT NULL,
             display_name TEXT NOT NULL,
-            display_name_key TEXT NOT NULL,
+            display_name_key {folded} NOT NULL,
             external_id TEXT,
             attributes {json} NOT NULL,
             member_count BIGINT NOT NULL,

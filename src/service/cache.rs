@@ -165,6 +165,8 @@ pub struct Caches {
     pub ways_in: Cached<String, KnownWayIn>,
     /// SAML connections, for whoever knows their version.
     pub connections: KnownConnections,
+    /// Where the next pages of lists begin.
+    pub walks: super::provisioning::listing::Walks,
 }
 
 #[cfg(test)]

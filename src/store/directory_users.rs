@@ -1,4 +1,4 @@
-//! Queries of directory users. The order of a list is that of the ids, which is that of making.
+//! Queries of directory users. Lists are made by [`super::scim`].
 
 pub use super::entities::directory_users::Model as DirectoryUser;
 
@@ -8,35 +8,12 @@ use super::error::StoreError;
 use crate::model::email::EmailAddress;
 use crate::model::id::{DirectoryId, DirectoryUserId, UserId};
 use crate::model::tenant::TenantScope;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
-
-/// What a list is narrowed to by the store, through an index. Everything else is narrowed by the caller.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DirectoryUserKey {
-    /// All.
-    All,
-    /// The userName, folded as `user_name_key` is.
-    UserName(String),
-    /// The externalId, to the letter.
-    ExternalId(String),
-    /// The id.
-    Id(DirectoryUserId),
-}
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 
 fn of(scope: TenantScope, directory: DirectoryId) -> Condition {
     Condition::all()
         .add(Column::OrganizationId.eq(scope.organization()))
         .add(Column::DirectoryId.eq(directory))
-}
-
-fn keyed(scope: TenantScope, directory: DirectoryId, key: &DirectoryUserKey) -> Condition {
-    let condition = of(scope, directory);
-    match key {
-        DirectoryUserKey::All => condition,
-        DirectoryUserKey::UserName(key) => condition.add(Column::UserNameKey.eq(key.as_str())),
-        DirectoryUserKey::ExternalId(id) => condition.add(Column::ExternalId.eq(id.as_str())),
-        DirectoryUserKey::Id(id) => condition.add(Column::Id.eq(*id)),
-    }
 }
 
 /// A directory user by id.
@@ -88,55 +65,18 @@ pub async fn is_held_inactive(
     Ok(found.is_some())
 }
 
-/// How many directory users match.
-pub async fn count(
+/// The directory user with this userName, folded.
+pub async fn find_by_name(
     conn: &impl Conn,
     scope: TenantScope,
     directory: DirectoryId,
-    key: &DirectoryUserKey,
-) -> Result<u64, StoreError> {
-    Ok(Entity::find().filter(keyed(scope, directory, key)).count(conn.inner()).await?)
-}
-
-/// Those that match, after skipping `offset`, at most `limit`.
-pub async fn list(
-    conn: &impl Conn,
-    scope: TenantScope,
-    directory: DirectoryId,
-    key: &DirectoryUserKey,
-    offset: u64,
-    limit: u64,
-) -> Result<Vec<DirectoryUser>, StoreError> {
-    let query = Entity::find().filter(keyed(scope, directory, key));
-    // An order by id alone would invite the planner to walk the ids instead of looking the key up.
-    let query = match key {
-        DirectoryUserKey::UserName(_) | DirectoryUserKey::Id(_) => {
-            let one = query.one(conn.inner()).await?;
-            return Ok(one.into_iter().filter(|_| offset == 0 && limit > 0).collect());
-        }
-        DirectoryUserKey::ExternalId(_) => query.order_by_asc(Column::ExternalId).order_by_asc(Column::Id),
-        DirectoryUserKey::All => query.order_by_asc(Column::Id),
-    };
-    let mut query = query.limit(limit);
-    if offset > 0 {
-        query = query.offset(offset);
-    }
-    Ok(query.all(conn.inner()).await?)
-}
-
-/// The next ones after an id, for walking through the whole directory.
-pub async fn list_after(
-    conn: &impl Conn,
-    scope: TenantScope,
-    directory: DirectoryId,
-    after: Option<DirectoryUserId>,
-    limit: u64,
-) -> Result<Vec<DirectoryUser>, StoreError> {
-    let mut query = Entity::find().filter(of(scope, directory)).order_by_asc(Column::Id).limit(limit);
-    if let Some(id) = after {
-        query = query.filter(Column::Id.gt(id));
-    }
-    Ok(query.all(conn.inner()).await?)
+    key: &str,
+) -> Result<Option<DirectoryUser>, StoreError> {
+    Ok(Entity::find()
+        .filter(of(scope, directory))
+        .filter(Column::UserNameKey.eq(key))
+        .one(conn.inner())
+        .await?)
 }
 
 /// Inserts a new directory user.

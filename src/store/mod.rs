@@ -23,6 +23,7 @@ pub mod links;
 pub mod members;
 pub mod migrations;
 pub mod organizations;
+pub mod scim;
 pub mod scim_tokens;
 pub mod sessions;
 pub mod sign_in_attempts;
@@ -36,7 +37,9 @@ use sea_orm::{
     DatabaseTransaction, DbBackend, EntityTrait, IdenStatic, IntoActiveModel, Iterable, Order, QueryFilter,
     QueryOrder, QuerySelect, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OnceCell;
 
 /// Where the database is and how many connections it gets.
 #[derive(Debug, Clone)]
@@ -54,6 +57,7 @@ pub struct DbOptions {
 pub struct Db {
     write: DatabaseConnection,
     read: DatabaseConnection,
+    icu: Arc<OnceCell<bool>>,
 }
 
 /// A transaction: what was done in it is undone unless it is committed.
@@ -99,6 +103,12 @@ pub fn sqlite_path(url: &str) -> Option<std::path::PathBuf> {
     Some(options.get_filename().to_owned())
 }
 
+/// Compares as the folded texts compare, without making them.
+fn compare_folded(a: &str, b: &str) -> std::cmp::Ordering {
+    use crate::protocol::scim::filter::folded;
+    folded(a).cmp(folded(b))
+}
+
 fn connect_options(options: &DbOptions, connections: u32) -> ConnectOptions {
     let mut connect = ConnectOptions::new(options.url.clone());
     connect
@@ -113,6 +123,8 @@ fn connect_options(options: &DbOptions, connections: u32) -> ConnectOptions {
         .test_before_acquire_if_idle_for(Duration::from_secs(5))
         .map_sqlx_sqlite_opts(|sqlite| {
             sqlite
+                // For orders only, never in the schema: other programs can open the file.
+                .collation("POSTERN_FOLD", compare_folded)
                 .pragma("journal_mode", "WAL")
                 .pragma("synchronous", "FULL")
                 .pragma("foreign_keys", "ON")
@@ -132,10 +144,10 @@ impl Db {
         if options.url.starts_with("sqlite:") {
             let write = Database::connect(connect_options(options, 1)).await?;
             let read = Database::connect(connect_options(options, options.max_connections.max(1))).await?;
-            Ok(Self { write, read })
+            Ok(Self { write, read, icu: Arc::default() })
         } else {
             let pool = Database::connect(connect_options(options, options.max_connections.max(2))).await?;
-            Ok(Self { write: pool.clone(), read: pool })
+            Ok(Self { write: pool.clone(), read: pool, icu: Arc::default() })
         }
     }
 
@@ -175,6 +187,24 @@ impl Db {
     /// Whether this is SQLite.
     pub fn is_sqlite(&self) -> bool {
         self.write.get_database_backend() == DbBackend::Sqlite
+    }
+
+    /// The kind of database.
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.write.get_database_backend()
+    }
+
+    /// Whether PostgreSQL has the collation that folds case beyond ASCII, whatever its own locale is. Asked once.
+    pub(crate) async fn has_icu(&self) -> Result<bool, StoreError> {
+        if self.is_sqlite() {
+            return Ok(false);
+        }
+        let ask = || async {
+            let sql = "SELECT EXISTS (SELECT 1 FROM pg_collation WHERE collname = 'und-x-icu') AS found";
+            let row = self.read.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+            row.map_or(Ok(false), |row| row.try_get::<bool>("", "found"))
+        };
+        Ok(*self.icu.get_or_try_init(ask).await?)
     }
 
     /// Closes all connections, so that SQLite folds its log into the file.

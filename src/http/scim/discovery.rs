@@ -4,8 +4,9 @@ use super::answer::{Answer, Refused, document};
 use super::auth::ScimCaller;
 use crate::protocol::scim::schema::ResourceType;
 use crate::protocol::scim::{Conformance, GroupResource, ScimError, UserResource, discovery, list_response};
+use crate::service::provisioning::listing::TIMEOUT;
 use poem::Request;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What is offered.
 fn offered() -> [&'static ResourceType; 2] {
@@ -29,7 +30,17 @@ fn refuse_filter(request: &Request) -> Result<(), Refused> {
 pub fn config(caller: &ScimCaller, request: &Request) -> Answer {
     refuse_filter(request)?;
     let mut config = discovery::service_provider_config(&base(caller));
-    config["filter"]["maxResults"] = caller.services().settings.scim_max_page.into();
+    let settings = &caller.services().settings;
+    config["filter"]["maxResults"] = settings.scim_max_page.into();
+    // RFC 9865 section 4.
+    config["pagination"] = json!({
+        "cursor": true,
+        "index": true,
+        "defaultPaginationMethod": "index",
+        "defaultPageSize": settings.scim_default_page,
+        "maxPageSize": settings.scim_max_page,
+        "cursorTimeout": TIMEOUT.as_secs(),
+    });
     if caller.conformance == Conformance::Profile {
         config["interopProfileConformant"] = true.into();
     }
@@ -45,9 +56,7 @@ fn answer(
 ) -> Answer {
     refuse_filter(request)?;
     let Some(name) = name else {
-        let all = all();
-        let total = all.len() as u64;
-        return Ok(document(list_response(all, total, 1)));
+        return Ok(document(list_response(all())));
     };
     let none =
         || ScimError::new(404, format!("There is no {noun} of this name; the list without one has all."));

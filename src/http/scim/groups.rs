@@ -5,21 +5,21 @@ use super::answer::{Answer, not_modified, with};
 use super::auth::ScimCaller;
 use super::users::{if_match, json, page_sizes, pairs, parameters};
 use crate::http::payload::ScimJson;
-use crate::protocol::scim::group::{GroupDocument, GroupList};
+use crate::protocol::scim::group::GroupDocument;
 use crate::protocol::scim::{
     GroupPatch, GroupResource, ListQuery, Projection, SentGroup, list, membership::MEMBERS,
 };
-use crate::service::provisioning::groups::{self, DirectoryGroup, GroupEdit, LARGE};
+use crate::service::provisioning;
+use crate::service::provisioning::groups::{self, DirectoryGroup, GroupEdit, Groups, LARGE};
 use poem::http::{StatusCode, header};
 use poem::{IntoResponse, Request, RequestBody};
-use serde_json::Value;
 
 /// Which attributes the answer carries.
 fn projection(request: &Request) -> Projection {
     list::projection(GroupResource::resource_type(), pairs(&parameters(request)))
 }
 
-fn users_url(caller: &ScimCaller) -> String {
+pub(super) fn users_url(caller: &ScimCaller) -> String {
     caller.services().settings.url("/scim/v2/Users")
 }
 
@@ -48,20 +48,9 @@ async fn shown(
 }
 
 async fn page(caller: &ScimCaller, query: &ListQuery) -> Answer {
-    let services = caller.services();
-    let listed = groups::list(services, &caller.ctx, query).await?;
-    let members = if query.projection.includes(MEMBERS) {
-        groups::members(services, &caller.ctx, &listed.rows).await?
-    } else {
-        std::collections::HashMap::new()
-    };
-    let users = users_url(caller);
-    let document = |row| {
-        let whole = groups::representation(services, row);
-        GroupDocument::new(whole, members.get(&row.id).map(Vec::as_slice), &users, &query.projection)
-    };
-    let resources = listed.rows.iter().map(document).collect();
-    Ok(ScimJson(GroupList::new(resources, listed.total, query.start_index)).into_response())
+    let resource_type = GroupResource::resource_type();
+    let page = provisioning::list::<Groups>(caller.services(), &caller.ctx, resource_type, query).await?;
+    Ok(super::search::answer(caller, page, &query.projection, &query.projection))
 }
 
 /// GET `/Groups`.
@@ -78,28 +67,6 @@ pub async fn search(caller: &ScimCaller, request: &Request, body: &mut RequestBo
     let body = json(request, body).await?;
     let resource_type = GroupResource::resource_type();
     page(caller, &ListQuery::from_search_within(resource_type, &body, default, most)?).await
-}
-
-/// The resources of a page as JSON values, for a search over all types; and how many there are on all pages.
-pub async fn resources(
-    caller: &ScimCaller,
-    query: &ListQuery,
-) -> Result<(Vec<Value>, u64), super::answer::Refused> {
-    let services = caller.services();
-    let listed = groups::list(services, &caller.ctx, query).await?;
-    let mut members = std::collections::HashMap::new();
-    if query.projection.includes(MEMBERS) {
-        members = groups::members(services, &caller.ctx, &listed.rows).await?;
-    }
-    let users = users_url(caller);
-    let mut resources = Vec::with_capacity(listed.rows.len());
-    for row in &listed.rows {
-        let whole = groups::representation(services, row);
-        let members = members.get(&row.id).map(Vec::as_slice);
-        let document = GroupDocument::new(whole, members, &users, &query.projection);
-        resources.push(serde_json::to_value(document).unwrap_or_default());
-    }
-    Ok((resources, listed.total))
 }
 
 /// POST `/Groups`.

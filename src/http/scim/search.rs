@@ -1,44 +1,95 @@
-//! POST `/.search` (RFC 7644 §3.4.3): one search over all resource types. Users come first, then groups; a type on
-//! which the filter says nothing, because it lacks the attribute, has no match.
+//! Lists as they leave, and POST `/.search` (RFC 7644 §3.4.3): one search over all resource types. Users come first, then
+//! groups, each in the order that is asked for; a type that lacks an attribute of the filter has no match.
 
-use super::answer::{Answer, Refused, document};
+use super::answer::Answer;
 use super::auth::ScimCaller;
+use super::groups::users_url;
 use super::users::{json, page_sizes};
-use super::{groups, users};
+use crate::http::payload::ScimJson;
+use crate::protocol::scim::group::GroupDocument;
 use crate::protocol::scim::schema::ResourceType;
-use crate::protocol::scim::{GroupResource, ListQuery, ScimError, ScimType, UserResource, list_response};
+use crate::protocol::scim::{GroupResource, ListQuery, Page, Projection, ScimError, ScimType, UserResource};
 use crate::service::permissions;
-use poem::{Request, RequestBody};
+use crate::service::provisioning::Users;
+use crate::service::provisioning::groups::Groups;
+use crate::service::provisioning::listing::{self, Kind, Resource};
+use poem::{IntoResponse, Request, RequestBody, Response};
+use serde::Serialize;
+use serde_json::Value;
+
+/// A resource of any type, as it leaves.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Document<'d> {
+    Whole(Value),
+    Group(GroupDocument<'d>),
+}
+
+/// A page, with what was asked for of users and of groups.
+pub(super) fn answer(
+    caller: &ScimCaller,
+    page: Page<Resource>,
+    of_users: &Projection,
+    of_groups: &Projection,
+) -> Response {
+    let users = users_url(caller);
+    let document = |resource: Resource| match resource.kind {
+        Kind::User => Document::Whole(of_users.apply(UserResource::resource_type(), resource.whole)),
+        Kind::Group => {
+            Document::Group(GroupDocument::new(resource.whole, Some(resource.members), &users, of_groups))
+        }
+    };
+    ScimJson(page.map(document)).into_response()
+}
 
 /// POST `/.search`.
 pub async fn everything(caller: &ScimCaller, request: &Request, body: &mut RequestBody) -> Answer {
     let (default, most) = page_sizes(caller);
     let body = json(request, body).await?;
-    let read = |resource_type: &ResourceType| -> Result<Option<ListQuery>, ScimError> {
-        match ListQuery::from_search_within(resource_type, &body, default, most) {
-            Ok(query) => Ok(Some(query)),
-            Err(error) if error.scim_type == Some(ScimType::InvalidFilter) => Ok(None),
-            Err(error) => Err(error),
-        }
+    let read = |resource_type: &ResourceType, body: &Value| {
+        ListQuery::from_search_within(resource_type, body, default, most)
     };
-    let (of_users, of_groups) = (read(UserResource::resource_type())?, read(GroupResource::resource_type())?);
-    if of_users.is_none() && of_groups.is_none() {
-        // Says what is wrong with it.
-        ListQuery::from_search_within(UserResource::resource_type(), &body, default, most)?;
-    }
-    let (mut resources, mut total, mut start_index) = (Vec::new(), 0, 1);
-    if let Some(query) = of_users {
-        start_index = query.start_index;
-        (resources, total) = users::resources(caller, &query).await?;
+    let (users, groups) = (UserResource::resource_type(), GroupResource::resource_type());
+    let (of_users, of_groups) = match (read(users, &body), read(groups, &body)) {
+        (Err(error), Err(_)) => return Err(error.into()),
+        both => both,
+    };
+    let about = |resource_type, read_as: Result<ListQuery, ScimError>| match read_as {
+        Ok(query) => Ok(Some(query)),
+        Err(error) if error.scim_type == Some(ScimType::InvalidFilter) => Ok(None),
+        // Whoever lacks what the list is sorted by has no value there.
+        Err(error) if error.scim_type == Some(ScimType::InvalidPath) => {
+            read(resource_type, &unsorted(&body)).map(Some)
+        }
+        Err(error) => Err(error),
+    };
+    let (of_users, of_groups) = (about(users, of_users)?, about(groups, of_groups)?);
+    let (services, ctx) = (caller.services(), &caller.ctx);
+    let mut parts = Vec::with_capacity(2);
+    if let Some(query) = &of_users {
+        parts.push(listing::part::<Users>(services, ctx, users, query).await?);
     }
     // A credential that is bound to one domain meets people, not groups.
-    if let Some(mut query) = of_groups.filter(|_| permissions::directory(&caller.ctx).is_ok()) {
-        start_index = query.start_index;
-        query.start_index = query.offset().saturating_sub(total) + 1;
-        query.count = query.count.saturating_sub(resources.len() as u64);
-        let (groups, more) = groups::resources(caller, &query).await?;
-        resources.extend(groups);
-        total += more;
+    if let Some(query) = of_groups.as_ref().filter(|_| permissions::directory(ctx).is_ok()) {
+        parts.push(listing::part::<Groups>(services, ctx, groups, query).await?);
     }
-    Ok::<_, Refused>(document(list_response(resources, total, start_index)))
+    let nothing = Projection::default();
+    let (shown_users, shown_groups) = (
+        of_users.as_ref().map_or(&nothing, |query| &query.projection),
+        of_groups.as_ref().map_or(&nothing, |query| &query.projection),
+    );
+    let Some(query) = of_users.as_ref().or(of_groups.as_ref()) else {
+        return Ok(answer(caller, Page::new(Vec::new(), 0, Some(1)), shown_users, shown_groups));
+    };
+    let page = listing::pages(services, ctx, &parts, query).await?;
+    Ok(answer(caller, page, shown_users, shown_groups))
+}
+
+/// The search without its order.
+fn unsorted(body: &Value) -> Value {
+    let mut body = body.clone();
+    if let Value::Object(object) = &mut body {
+        object.retain(|name, _| !name.eq_ignore_ascii_case("sortBy"));
+    }
+    body
 }

@@ -1,10 +1,10 @@
 //! `/Users`: extract, call one use case, wrap.
 
-use super::answer::{Answer, Refused, document, not_modified, user};
+use super::answer::{Answer, Refused, not_modified, user};
 use super::auth::ScimCaller;
 use crate::http::payload::ScimJson;
-use crate::protocol::scim::{ListQuery, PatchRequest, Projection, UserResource, list, list_response};
-use crate::service::provisioning::{self, DirectoryUser, Edit, groups};
+use crate::protocol::scim::{ListQuery, PatchRequest, Projection, UserResource, list};
+use crate::service::provisioning::{self, DirectoryUser, Edit, Users, groups};
 use poem::http::{StatusCode, header};
 use poem::{FromRequest, IntoResponse, Request, RequestBody};
 use serde_json::Value;
@@ -56,19 +56,10 @@ async fn shown(
     Ok(user(services, row, whole, projection, status))
 }
 
-/// The resources of a page as they are shown, and how many there are on all pages.
-pub(super) async fn resources(caller: &ScimCaller, query: &ListQuery) -> Result<(Vec<Value>, u64), Refused> {
-    let mut listed = provisioning::list(caller.services(), &caller.ctx, query).await?;
-    if query.projection.includes("groups") {
-        groups::attach(caller.services(), &caller.ctx, &mut listed.resources).await?;
-    }
-    let shown = |resource| query.projection.apply(UserResource::resource_type(), resource);
-    Ok((listed.resources.into_iter().map(shown).collect(), listed.total))
-}
-
 async fn page(caller: &ScimCaller, query: &ListQuery) -> Answer {
-    let (resources, total) = resources(caller, query).await?;
-    Ok(document(list_response(resources, total, query.start_index)))
+    let resource_type = UserResource::resource_type();
+    let page = provisioning::list::<Users>(caller.services(), &caller.ctx, resource_type, query).await?;
+    Ok(super::search::answer(caller, page, &query.projection, &query.projection))
 }
 
 /// GET `/Users`.

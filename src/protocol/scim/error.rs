@@ -7,7 +7,7 @@ use thiserror::Error;
 /// URN of the error message.
 pub const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
-/// The `scimType` keywords of RFC 7644 table 9.
+/// The `scimType` keywords of RFC 7644 table 9 and RFC 9865 table 3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ScimType {
     InvalidFilter,
@@ -20,6 +20,9 @@ pub enum ScimType {
     InvalidValue,
     InvalidVersion,
     Sensitive,
+    InvalidCursor,
+    ExpiredCursor,
+    InvalidCount,
 }
 
 impl ScimType {
@@ -36,6 +39,9 @@ impl ScimType {
             Self::InvalidValue => "invalidValue",
             Self::InvalidVersion => "invalidVers",
             Self::Sensitive => "sensitive",
+            Self::InvalidCursor => "invalidCursor",
+            Self::ExpiredCursor => "expiredCursor",
+            Self::InvalidCount => "invalidCount",
         }
     }
 }
@@ -91,6 +97,26 @@ impl ScimError {
     /// 400: the attribute may not be changed this way.
     pub fn mutability(detail: impl Into<String>) -> Self {
         Self::typed(400, ScimType::Mutability, detail)
+    }
+
+    /// 400: the cursor is none that was given out for this query.
+    pub fn invalid_cursor(detail: impl Into<String>) -> Self {
+        Self::typed(400, ScimType::InvalidCursor, detail)
+    }
+
+    /// 400: the cursor was given out too long ago.
+    pub fn expired_cursor(detail: impl Into<String>) -> Self {
+        Self::typed(400, ScimType::ExpiredCursor, detail)
+    }
+
+    /// 400: a page cannot have that many resources.
+    pub fn invalid_count(detail: impl Into<String>) -> Self {
+        Self::typed(400, ScimType::InvalidCount, detail)
+    }
+
+    /// 400: the filter leaves more to look at than one request may take.
+    pub fn too_many(detail: impl Into<String>) -> Self {
+        Self::typed(400, ScimType::TooMany, detail)
     }
 
     /// 409: another resource holds the unique value.

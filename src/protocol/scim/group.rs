@@ -5,9 +5,9 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use uuid::Uuid;
 
-use super::list::LIST_URN;
 use super::membership::{self, Ids, MEMBERS, Membership};
 use super::patch::PatchRequest;
 use super::schema::{self, ResourceType};
@@ -101,7 +101,7 @@ pub struct GroupDocument<'a> {
 
 #[derive(Debug)]
 struct Members<'a> {
-    list: &'a [Uuid],
+    list: Cow<'a, [Uuid]>,
     users: &'a str,
     parts: Parts,
 }
@@ -116,7 +116,12 @@ struct Parts {
 
 impl<'a> GroupDocument<'a> {
     /// `users` is the absolute URL of `/Users`; `members` is `None` where they were not loaded.
-    pub fn new(whole: Value, members: Option<&'a [Uuid]>, users: &'a str, projection: &Projection) -> Self {
+    pub fn new(
+        whole: Value,
+        members: Option<impl Into<Cow<'a, [Uuid]>>>,
+        users: &'a str,
+        projection: &Projection,
+    ) -> Self {
         let head = match projection.apply(schema::group(), whole) {
             Value::Object(head) => head,
             _ => Map::new(),
@@ -124,8 +129,11 @@ impl<'a> GroupDocument<'a> {
         let shows = |part| projection.includes_part(MEMBERS, part);
         let parts = Parts { value: shows("value"), reference: shows("$ref"), kind: shows("type") };
         let any = parts.value || parts.reference || parts.kind;
-        let members =
-            members.filter(|list| any && !list.is_empty()).map(|list| Members { list, users, parts });
+        let members = members.map(Into::into).filter(|list| any && !list.is_empty()).map(|list| Members {
+            list,
+            users,
+            parts,
+        });
         Self { head, members }
     }
 }
@@ -148,7 +156,7 @@ impl Serialize for Members<'_> {
         let mut reference = format!("{}/", self.users);
         let prefix = reference.len();
         let mut seq = serializer.serialize_seq(Some(self.list.len()))?;
-        for id in self.list {
+        for id in &*self.list {
             let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
             let id = &*id.hyphenated().encode_lower(&mut buffer);
             reference.truncate(prefix);
@@ -178,29 +186,5 @@ impl Serialize for One<'_> {
             }
         }
         map.end()
-    }
-}
-
-/// The list message for one page of groups; written as it is, see [`GroupDocument`].
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GroupList<'a> {
-    schemas: [&'static str; 1],
-    total_results: u64,
-    start_index: u64,
-    items_per_page: usize,
-    #[serde(rename = "Resources")]
-    resources: Vec<GroupDocument<'a>>,
-}
-
-impl<'a> GroupList<'a> {
-    pub fn new(resources: Vec<GroupDocument<'a>>, total: u64, start_index: u64) -> Self {
-        Self {
-            schemas: [LIST_URN],
-            total_results: total,
-            start_index,
-            items_per_page: resources.len(),
-            resources,
-        }
     }
 }

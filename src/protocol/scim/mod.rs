@@ -31,7 +31,7 @@ pub use crate::model::state::Conformance;
 pub use error::{ScimError, ScimType};
 pub use filter::{Filter, IndexKey};
 pub use group::{GroupResource, SentGroup};
-pub use list::{ListQuery, list_response};
+pub use list::{ListQuery, Page, Paging, list_response};
 pub use membership::GroupPatch;
 pub use name::fold;
 pub use patch::{PatchRequest, Patched};

@@ -103,8 +103,13 @@ pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
+    folded(text).collect()
+}
+
+/// The characters of the folded text.
+pub fn folded(text: &str) -> impl Iterator<Item = char> {
     // The final sigma is the one letter whose lower case depends on its place; both forms are one here.
-    text.chars().flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c }).collect()
+    text.chars().flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c })
 }
 
 #[cfg(test)]

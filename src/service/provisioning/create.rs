@@ -56,6 +56,8 @@ async fn attempt(
         given_name: None,
         family_name: None,
         display_name: None,
+        email_key: None,
+        more_emails: false,
         attributes: Value::Null,
         created_at: ctx.now,
         updated_at: ctx.now,

@@ -12,6 +12,7 @@
 mod change;
 mod create;
 pub mod groups;
+pub mod listing;
 mod person;
 mod read;
 mod remove;
@@ -19,7 +20,8 @@ mod remove;
 pub use crate::store::directory_users::DirectoryUser;
 pub use change::{Edit, change};
 pub use create::create;
-pub use read::{Listed, find, list};
+pub use listing::list;
+pub use read::{Users, find};
 pub use remove::remove;
 
 use super::{Ctx, Error, Services};
@@ -145,6 +147,13 @@ fn fill(row: &mut DirectoryUser, resource: UserResource) {
     row.given_name = resource.given_name().map(str::to_owned);
     row.family_name = resource.family_name().map(str::to_owned);
     row.display_name = resource.shown_name();
+    (row.email_key, row.more_emails) = {
+        let mut others =
+            resource.emails().map(|email| fold(email.value)).filter(|key| *key != row.user_name_key);
+        let first = others.next();
+        let more = others.any(|key| Some(&key) != first.as_ref());
+        (first, more)
+    };
     row.attributes = resource.into_value();
 }
 

@@ -22,6 +22,10 @@ pub struct Model {
     pub given_name: Option<String>,
     pub family_name: Option<String>,
     pub display_name: Option<String>,
+    /// The first e-mail address that is not the userName, folded.
+    pub email_key: Option<String>,
+    /// Whether there are other e-mail addresses still.
+    pub more_emails: bool,
     #[sea_orm(column_type = "JsonBinary")]
     pub attributes: Json,
     pub created_at: Timestamp,

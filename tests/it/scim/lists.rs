@@ -1,30 +1,50 @@
 //! Lists: paging and filters, with right totals whether an index serves them or not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use postern::protocol::scim::{Conformance, UserResource};
 use postern::service::{Ctx, credentials, provisioning};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{LIST, Tenant, user};
 use crate::support::app::{TestApp, on_both};
 
-/// Pushes many users past the door, which would limit the rate; gives their ids.
-pub(super) async fn push(tenant: &Tenant<'_>, number: usize) -> Vec<String> {
+mod agree;
+mod cursors;
+
+/// Who the tenant's token is, for what goes past the door, which would limit the rate.
+async fn context(tenant: &Tenant<'_>) -> Ctx {
     let services = tenant.app.services();
     let now = services.clock.now();
     let known = credentials::scim_token(services, &tenant.token, now).await.expect("the token");
-    let ctx = Ctx { actor: known.actor(), now, request_id: Arc::from("test"), ip: None };
-    let mut ids = Vec::with_capacity(number);
-    for n in 0..number {
-        let mut body = user(&format!("person{n}@acme.com"));
-        body["externalId"] = json!(format!("ext-{n}"));
-        body["title"] = json!(if n % 3 == 0 { "Engineer" } else { "Manager" });
-        let resource = UserResource::parse(&body, Conformance::Tolerant).expect("a user");
-        let row = provisioning::create(services, &ctx, &resource).await.expect("created");
+    Ctx { actor: known.actor(), now, request_id: Arc::from("test"), ip: None }
+}
+
+/// Pushes users past the door, a microsecond after each other; gives their ids.
+async fn push_all(tenant: &Tenant<'_>, people: &[Value]) -> Vec<String> {
+    let mut ctx = context(tenant).await;
+    let mut ids = Vec::with_capacity(people.len());
+    for person in people {
+        let resource = UserResource::parse(person, Conformance::Tolerant).expect("a user");
+        let row = provisioning::create(tenant.app.services(), &ctx, &resource).await.expect("created");
         ids.push(row.id.uuid().to_string());
+        ctx.now = ctx.now.plus(Duration::from_micros(1));
     }
     ids
+}
+
+/// Pushes many users; gives their ids.
+pub(super) async fn push(tenant: &Tenant<'_>, number: usize) -> Vec<String> {
+    let people: Vec<Value> = (0..number)
+        .map(|n| {
+            let mut body = user(&format!("person{n}@acme.com"));
+            body["externalId"] = json!(format!("ext-{n}"));
+            body["title"] = json!(if n % 3 == 0 { "Engineer" } else { "Manager" });
+            body
+        })
+        .collect();
+    push_all(tenant, &people).await
 }
 
 on_both! {
@@ -91,6 +111,37 @@ on_both! {
         let found = app.post("/scim/v2/Users/.search").bearer(&acme.token).scim(&search).send().await.expect(200).json();
         assert_eq!((&found["totalResults"], &found["itemsPerPage"]), (&json!(4), &json!(1)));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_beyond_all_bounds_is_refused() {
+    let app = TestApp::start().await;
+    let acme = Tenant::new(&app, "Acme", "acme.com").await;
+    push(&acme, 2).await;
+    let nested = format!("{}active eq true{}", "(".repeat(2_000), ")".repeat(2_000));
+    let long = format!("userName eq \"{}\"", "a".repeat(10_000));
+    let many = vec!["title eq \"x\""; 300].join(" or ");
+    for filter in [nested, long, many] {
+        acme.get("/Users").query(&[("filter", &filter)]).send().await.scim_error(400, Some("invalidFilter"));
+    }
+    // As much as is read must also be answered.
+    let greek: String = (0x3b1..0x3c9).chain(0x430..0x450).filter_map(char::from_u32).collect();
+    let terms = vec!["nickName eq \"x\""; 200].join(" and ");
+    for filter in [
+        format!("title co \"{}\"", greek.repeat(20)),
+        format!("{}active eq true{}", "not (".repeat(60), ")".repeat(60)),
+        format!("emails[{}]", terms.replace("nickName", "display")),
+        terms,
+    ] {
+        acme.get("/Users").query(&[("filter", &filter)]).send().await.expect(200);
+    }
+    for (name, value) in [("startIndex", "x"), ("count", "1e3"), ("sortOrder", "up"), ("count", "")] {
+        acme.get("/Users").query(&[(name, value)]).send().await.scim_error(400, Some("invalidValue"));
+    }
+    acme.get("/Users?sortBy=nope").send().await.scim_error(400, Some("invalidPath"));
+    let far = [("startIndex", "9223372036854775807"), ("count", "99999999999999999999")];
+    let far = acme.get("/Users").query(&far).send().await.expect(200).json();
+    assert_eq!((&far["totalResults"], &far["itemsPerPage"]), (&json!(2), &json!(0)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

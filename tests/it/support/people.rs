@@ -104,6 +104,8 @@ pub async fn directory_user(app: &TestApp, organization: &str, user: &str, email
         given_name: None,
         family_name: None,
         display_name: None,
+        email_key: None,
+        more_emails: false,
         attributes: json!({}),
         created_at: now,
         updated_at: now,

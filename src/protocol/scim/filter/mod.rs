@@ -7,16 +7,20 @@
 //! `emails[type eq "work" and value eq "x"]`.
 mod eval;
 mod parse;
+mod sort;
 
 use std::fmt;
 
 use thiserror::Error;
 
 use super::ScimError;
-use super::schema::Kind;
+use super::schema::Attribute;
 
+pub use super::name::{fold, folded};
+pub use super::schema::Kind;
 pub(super) use parse::bracketed;
 pub use parse::{MAX_DEPTH, MAX_LENGTH, MAX_TERMS};
+pub use sort::Sort;
 
 /// A filter.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,8 +53,29 @@ pub struct AttributeRef {
     pub extension: Option<String>,
     pub name: String,
     pub sub: Option<String>,
+    /// Of the sub-attribute, where one is named.
     pub kind: Kind,
+    /// Of the sub-attribute, where one is named.
     pub case_exact: bool,
+    /// Whether the attribute has a list of values.
+    pub multi_valued: bool,
+    /// Whether the sub-attribute has a list of values.
+    pub sub_multi_valued: bool,
+}
+
+impl AttributeRef {
+    fn new(extension: Option<&str>, attribute: &Attribute, sub: Option<&Attribute>) -> Self {
+        let leaf = sub.unwrap_or(attribute);
+        Self {
+            extension: extension.map(ToOwned::to_owned),
+            name: attribute.name.clone(),
+            sub: sub.map(|sub| sub.name.clone()),
+            kind: leaf.kind,
+            case_exact: leaf.case_exact,
+            multi_valued: attribute.multi_valued,
+            sub_multi_valued: sub.is_some_and(|sub| sub.multi_valued),
+        }
+    }
 }
 
 /// How an attribute is compared.
@@ -110,6 +135,18 @@ pub enum Literal {
     Number(serde_json::Number),
     /// With `eq`: unassigned; with `ne`: assigned.
     Null,
+}
+
+impl Literal {
+    /// The moment that a text names, in nanoseconds since 1970; without a zone it is taken as UTC.
+    pub fn moment(&self) -> Option<i128> {
+        match self {
+            Self::Text(text) => {
+                super::value::parse_time(text).map(time::OffsetDateTime::unix_timestamp_nanos)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Why a filter was refused.

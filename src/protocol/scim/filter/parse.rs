@@ -294,20 +294,13 @@ struct Found<'r> {
 
 impl Found<'_> {
     fn reference(self) -> AttributeRef {
-        let leaf = self.sub.unwrap_or(self.attribute);
+        let mut reference = AttributeRef::new(self.extension, self.attribute, self.sub);
         // Inside brackets of a plain multi-valued attribute, `value` is the element itself.
-        let name = if self.element && self.attribute.multi_valued && self.sub.is_none() {
-            "value".to_owned()
-        } else {
-            self.attribute.name.clone()
-        };
-        AttributeRef {
-            extension: self.extension.map(ToOwned::to_owned),
-            name,
-            sub: self.sub.map(|s| s.name.clone()),
-            kind: leaf.kind,
-            case_exact: leaf.case_exact,
+        if self.element && self.attribute.multi_valued && self.sub.is_none() {
+            "value".clone_into(&mut reference.name);
         }
+        reference.multi_valued &= !self.element;
+        reference
     }
 
     /// A complex attribute is compared by its `value`.

@@ -1,7 +1,7 @@
 //! What Okta sends for users, step by step.
 use super::super::filter::IndexKey;
 use super::super::schema::user as user_type;
-use super::super::{Filter, ListQuery, UserResource};
+use super::super::{Filter, ListQuery, Paging, UserResource};
 use super::*;
 
 fn created() -> UserResource {
@@ -22,7 +22,7 @@ fn connection_test_and_lookup() {
         [("filter", "userName eq \"test.user@okta.local\""), ("startIndex", "1"), ("count", "100")],
     )
     .unwrap();
-    assert_eq!((query.start_index, query.count), (1, 100));
+    assert_eq!((query.paging, query.count), (Paging::Index(1), 100));
     let filter = query.filter.unwrap();
     assert_eq!(filter.exact_key(), Some(IndexKey::UserName("test.user@okta.local")));
     // The suite asks again with the userName in capitals.

@@ -15,7 +15,7 @@ pub use crate::store::directory_groups::DirectoryGroup;
 pub use change::{GroupEdit, change};
 pub use create::create;
 pub use of_users::attach;
-pub use read::{Listed, find, list, members};
+pub use read::{Groups, find, members};
 pub use remove::remove;
 
 pub(super) use of_users::leave_all;

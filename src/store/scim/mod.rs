@@ -1,0 +1,250 @@
+//! Lists of SCIM resources, for every table that keeps some: filters and orders as SQL, pages by keyset, counts.
+//!
+//! A table says by [`Stored`] where its attributes are kept. Columns are used where there are some, the JSON of the row
+//! otherwise; both databases give what the filter in memory gives, or say that they cannot ([`Cond`]).
+
+mod compile;
+mod groups;
+mod json;
+mod order;
+mod sql;
+mod text;
+mod users;
+
+pub use compile::Cond;
+pub use groups::Groups;
+pub use order::{Key, Mark, Order};
+pub use sql::Sql;
+pub use users::Users;
+
+use super::error::StoreError;
+use super::{Conn, Db};
+use crate::model::id::DirectoryId;
+use crate::model::tenant::TenantScope;
+use crate::protocol::scim::filter::{Filter, Sort};
+use compile::Compiler;
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, Iterable};
+use uuid::Uuid;
+
+/// Where an attribute is kept. Columns belong to the alias `r`.
+#[derive(Debug, Clone)]
+pub enum Field {
+    /// A UUID, never NULL.
+    Id(&'static str),
+    /// The text as it was sent.
+    Text(&'static str),
+    /// The folded text; compared byte by byte, as its index is.
+    Folded(&'static str),
+    /// A time.
+    Time(&'static str),
+    /// The version that the entity tag is made of.
+    Version(&'static str),
+    /// The id that ends the URL of the resource.
+    Location(&'static str),
+    /// A boolean column that counts only where the JSON has the key.
+    Flag { column: &'static str, key: &'static str },
+    /// A value known beforehand.
+    Fixed(&'static str),
+    /// This URN, and those of the extensions that the row has something of.
+    Schemas(&'static str),
+    /// Rows of another table: what follows FROM, with its condition, the column that orders them, and where the
+    /// sub-attributes are.
+    Rows { from: &'static str, order: &'static str, each: fn(&str) -> Field },
+    /// Nothing, whatever is there.
+    Nothing,
+    /// Nowhere that SQL could see.
+    Judged,
+    /// In the JSON of the row, in normal form.
+    Json,
+}
+
+/// A table of SCIM resources with the columns `id`, `organization_id`, `directory_id` and `attributes`.
+pub trait Stored: 'static {
+    /// The table as sea-orm knows it.
+    #[doc(hidden)]
+    type Entity: EntityTrait<Model = Self::Row>;
+    /// A row.
+    type Row: FromQueryResult + Send + Sync;
+    /// Its name.
+    const TABLE: &'static str;
+
+    /// Where an attribute is kept, by the URN of its extension, its name and its sub-attribute.
+    fn field(extension: Option<&str>, name: &str, sub: Option<&str>) -> Field;
+
+    /// A condition that follows from the filter and that an index serves, where the filter by itself shows none.
+    fn found_by(directory: DirectoryId, filter: &Filter) -> Option<Sql>;
+
+    /// Whether the filter finds so few that they are best fetched first and ordered then.
+    fn finds_few(filter: &Filter) -> bool;
+
+    /// The column of the address, by which a domain's people are told from others; `None` where there is none.
+    const ADDRESS: Option<&'static str>;
+
+    /// The id of a row.
+    fn id(row: &Self::Row) -> Uuid;
+}
+
+/// What the compiled SQL depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    backend: DbBackend,
+    /// Whether PostgreSQL can fold beyond ASCII whatever its locale is.
+    icu: bool,
+}
+
+/// What filters may ask of that no row says.
+#[derive(Debug, Clone, Copy)]
+pub struct Served<'s> {
+    /// Where the resources are read, with a slash at the end.
+    pub location: &'s str,
+    /// The URNs of the extensions that a resource may have.
+    pub extensions: &'s [&'s str],
+    /// The one domain whose people are listed.
+    pub domain: Option<&'s str>,
+    /// Core attributes that are not there for the caller.
+    pub hidden: &'s [&'s str],
+}
+
+/// A list, compiled: what is looked for and in which order.
+#[derive(Debug, Clone)]
+pub struct List {
+    scope: TenantScope,
+    directory: DirectoryId,
+    cond: Option<Cond>,
+    few: bool,
+    order: Order,
+}
+
+impl List {
+    /// Compiles a list.
+    pub async fn compile<S: Stored>(
+        db: &Db,
+        scope: TenantScope,
+        directory: DirectoryId,
+        filter: Option<&Filter>,
+        sort: Option<&Sort>,
+        served: Served<'_>,
+    ) -> Result<Self, StoreError> {
+        let facts = Facts { backend: db.backend(), icu: sort.is_some() && db.has_icu().await? };
+        let compiler = Compiler::<S>::new(facts.backend, directory, served);
+        Ok(Self {
+            scope,
+            directory,
+            cond: compiler.everything(filter),
+            few: filter.is_some_and(S::finds_few),
+            order: sort.map_or_else(Order::of_making, |sort| Order::compile(&compiler, facts, sort)),
+        })
+    }
+
+    /// Whether what the database finds needs no further look.
+    pub fn is_exact(&self) -> bool {
+        self.cond.as_ref().is_none_or(Cond::is_exact)
+    }
+
+    fn tenant(&self) -> Sql {
+        Sql::of(
+            "r.organization_id = ? AND r.directory_id = ?",
+            [&Sql::value(self.scope.organization()), &Sql::value(self.directory)],
+        )
+    }
+
+    fn matching(&self) -> Sql {
+        match &self.cond {
+            Some(cond) => Sql::of("? AND ?", [&self.tenant(), cond.maybe()]),
+            None => self.tenant(),
+        }
+    }
+
+    /// How many surely match.
+    pub async fn count_sure<S: Stored>(&self, conn: &impl Conn) -> Result<u64, StoreError> {
+        let mut sql = Sql::raw(format!("SELECT count(*) AS number FROM {} AS r WHERE ", S::TABLE));
+        sql.push(&self.tenant());
+        if let Some(cond) = &self.cond {
+            sql.push(&Sql::of(" AND ?", [cond.sure()]));
+        }
+        number(conn, sql).await
+    }
+
+    /// Rows that may match, from the mark on (or before it, nearest first, if `backward`), after skipping some.
+    pub async fn rows<S: Stored>(
+        &self,
+        conn: &impl Conn,
+        from: Option<&Mark>,
+        backward: bool,
+        skip: u64,
+        limit: u64,
+    ) -> Result<Vec<(S::Row, Mark)>, StoreError> {
+        let columns: Vec<String> = <S::Entity as EntityTrait>::Column::iter()
+            .map(|column| format!("r.{}", column.as_str()))
+            .collect();
+        let mut found = Sql::raw(format!("SELECT {}", columns.join(", ")));
+        found.push(&self.order.selected());
+        found.push_text(&format!(" FROM {} AS r WHERE ", S::TABLE));
+        found.push(&self.matching());
+        let mut sql;
+        if self.order.is_of_ids() && !self.few {
+            sql = found;
+            let beyond = from.map(|mark| self.order.beyond(mark, "r.", backward));
+            if let Some(beyond) = beyond {
+                sql.push(&Sql::of(" AND ?", [&beyond]));
+            } else if skip > 0 && self.cond.is_none() && !backward {
+                return self.jump::<S>(conn, sql, skip, limit).await;
+            }
+            sql.push_text(&self.order.by("r.", backward));
+        } else {
+            // Few are fetched as their index finds them; an order by id alone would invite a walk through all.
+            let few = if self.few { "MATERIALIZED " } else { "" };
+            sql = Sql::of(&format!("WITH found AS {few}(?) SELECT * FROM found"), [&found]);
+            if let Some(mark) = from {
+                sql.push(&Sql::of(" WHERE ?", [&self.order.beyond(mark, "", backward)]));
+            }
+            sql.push_text(&self.order.by("", backward));
+        }
+        sql.push(&page(skip, limit));
+        self.fetch::<S>(conn, sql).await
+    }
+
+    /// Far into an unfiltered list: the index alone finds the first row of the page.
+    async fn jump<S: Stored>(
+        &self,
+        conn: &impl Conn,
+        mut sql: Sql,
+        skip: u64,
+        limit: u64,
+    ) -> Result<Vec<(S::Row, Mark)>, StoreError> {
+        let first = format!(
+            " AND r.id >= (SELECT s.id FROM {} AS s WHERE s.directory_id = ? ORDER BY s.id?) ORDER BY r.id",
+            S::TABLE
+        );
+        sql.push(&Sql::of(&first, [&Sql::value(self.directory), &page(skip, 1)]));
+        sql.push(&page(0, limit));
+        self.fetch::<S>(conn, sql).await
+    }
+
+    async fn fetch<S: Stored>(&self, conn: &impl Conn, sql: Sql) -> Result<Vec<(S::Row, Mark)>, StoreError> {
+        let conn = conn.inner();
+        let rows = conn.query_all_raw(sql.statement(conn.get_database_backend())).await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in rows {
+            let model = S::Row::from_query_result(&row, "")?;
+            let mark = self.order.mark(&row, S::id(&model))?;
+            found.push((model, mark));
+        }
+        Ok(found)
+    }
+}
+
+fn page(skip: u64, limit: u64) -> Sql {
+    let number = |number: u64| Sql::value(i64::try_from(number).unwrap_or(i64::MAX));
+    if skip == 0 {
+        return Sql::of(" LIMIT ?", [&number(limit)]);
+    }
+    Sql::of(" LIMIT ? OFFSET ?", [&number(limit), &number(skip)])
+}
+
+async fn number(conn: &impl Conn, sql: Sql) -> Result<u64, StoreError> {
+    let conn = conn.inner();
+    let row = conn.query_one_raw(sql.statement(conn.get_database_backend())).await?;
+    let number = row.map(|row| row.try_get::<i64>("", "number")).transpose()?;
+    Ok(u64::try_from(number.unwrap_or(0)).unwrap_or(0))
+}
