@@ -36,6 +36,7 @@ crate::step!(
             family_name TEXT,
             display_name TEXT,
             role TEXT NOT NULL,
+            unmapped_role TEXT,
             status TEXT NOT NULL,
             source TEXT NOT NULL,
             external_id TEXT,

@@ -1,6 +1,9 @@
 //! Directory groups and who is in them, one row a membership: adding one costs the same in a group of ten and of ten
 //! thousand. The count stands on the group's row, which every change of its members locks anyway.
 //!
+//! `mapped` says that the group gives its members a role (`role_mappings`); a role that came so keeps beside it what
+//! the member had without (`members.unmapped_role`).
+//!
 //! A membership refers to its directory user, so that none can outlive the person; not to its group, whose row would
 //! be locked once more for each member. Whoever deletes a group deletes its members in the same transaction.
 
@@ -16,6 +19,7 @@ crate::step!(
             external_id TEXT,
             attributes {json} NOT NULL,
             member_count BIGINT NOT NULL,
+            mapped BOOLEAN NOT NULL,
             created_at BIGINT NOT NULL,
             updated_at BIGINT NOT NULL,
             version BIGINT NOT NULL
@@ -36,6 +40,15 @@ crate::step!(
         )",
         "CREATE INDEX directory_group_members_directory_user_id_group_id_idx
             ON directory_group_members (directory_user_id, group_id)",
+        "CREATE TABLE role_mappings (
+            organization_id {uuid} NOT NULL,
+            group_id {uuid} NOT NULL
+                CONSTRAINT role_mappings_group_id_fkey REFERENCES directory_groups (id) ON DELETE CASCADE,
+            role TEXT NOT NULL,
+            created_at BIGINT NOT NULL,
+            CONSTRAINT role_mappings_pkey PRIMARY KEY (group_id, role)
+        )",
+        "CREATE INDEX role_mappings_organization_id_idx ON role_mappings (organization_id, group_id, role)",
     ],
-    down: &["DROP TABLE directory_group_members", "DROP TABLE directory_groups"],
+    down: &["DROP TABLE role_mappings", "DROP TABLE directory_group_members", "DROP TABLE directory_groups"],
 );

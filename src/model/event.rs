@@ -43,6 +43,8 @@ words!(
         DirectoryGroupDeleted = "directory_group.deleted",
         DirectoryGroupMembersAdded = "directory_group.members_added",
         DirectoryGroupMembersRemoved = "directory_group.members_removed",
+        /// Which groups give which roles.
+        RoleMappingsUpdated = "role_mappings.updated",
         MemberAdded = "member.added",
         MemberUpdated = "member.updated",
         MemberRoleChanged = "member.role_changed",

@@ -27,6 +27,11 @@ impl Cursor {
         Self { order: order.to_owned(), value: value.micros().to_string(), id }
     }
 
+    /// The cursor after a row in a list that is ordered by id alone.
+    pub fn after_id(id: Uuid) -> Self {
+        Self { order: "id".to_owned(), value: String::new(), id }
+    }
+
     /// The sort value as a time, if it is one.
     pub fn time(&self) -> Option<Timestamp> {
         self.value.parse().ok().map(Timestamp::from_micros)

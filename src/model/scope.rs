@@ -19,6 +19,7 @@ words!(
         ScimWrite = "scim:write",
         InviteRead = "invite:read",
         InviteWrite = "invite:write",
+        GroupRead = "group:read",
         ApiKeyRead = "api_key:read",
         ApiKeyWrite = "api_key:write",
         EventRead = "event:read",

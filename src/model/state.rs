@@ -14,6 +14,13 @@ words!(
     }
 );
 
+/// A role stands in a primary key; no database makes one.
+impl sea_orm::TryFromU64 for Role {
+    fn try_from_u64(_: u64) -> Result<Self, sea_orm::DbErr> {
+        Err(sea_orm::DbErr::ConvertFromU64("Role"))
+    }
+}
+
 words!(
     /// Whether a member may enter.
     MemberStatus {
@@ -23,6 +30,16 @@ words!(
         Deactivated = "deactivated",
         /// Gone; the row stays as the tombstone that keeps just-in-time provisioning away (rule 8).
         Removed = "removed",
+    }
+);
+
+words!(
+    /// Where a member's role comes from.
+    RoleSource {
+        /// The person's own: by hand, by an invite, or the ordinary one.
+        Own = "own",
+        /// The directory's groups give it, and it goes with them.
+        Groups = "groups",
     }
 );
 

@@ -5,6 +5,7 @@
 //! deactivated afterwards.
 
 use super::credentials::refused;
+use super::roles::{self, People};
 use super::{Ctx, Error, Services};
 use crate::model::actor::Actor;
 use crate::model::event::EventKind;
@@ -97,7 +98,8 @@ pub async fn end(
 }
 
 /// Gives access back (rule 13). Whether the asker has the say is the caller's to check with [`may_reactivate`].
-/// A person who was admin or owner comes back as an ordinary member unless `role` says otherwise.
+/// A person who was admin or owner comes back as an ordinary member unless `role` says otherwise, or the person's groups
+/// give more.
 pub async fn give_back(
     services: &Services,
     tx: &Tx,
@@ -109,6 +111,7 @@ pub async fn give_back(
     let mut changed = member;
     changed.status = MemberStatus::Active;
     changed.role = role;
+    changed.unmapped_role = None;
     changed.deactivated_by = None;
     changed.deactivated_at = None;
     changed.updated_at = ctx.now;
@@ -117,7 +120,21 @@ pub async fn give_back(
     services
         .record(tx, ctx, scope.organization(), EventKind::MemberReactivated, changed.user_id, data)
         .await?;
-    Ok(changed)
+    lift(services, tx, ctx, scope, changed).await
+}
+
+/// Gives a member who came in what the person's groups give; the member as it is then.
+pub async fn lift(
+    services: &Services,
+    tx: &Tx,
+    ctx: &Ctx,
+    scope: TenantScope,
+    member: Member,
+) -> Result<Member, Error> {
+    if roles::settle(services, tx, ctx, scope, People::User(member.user_id)).await? == 0 {
+        return Ok(member);
+    }
+    Ok(store::members::find(tx, scope, member.user_id).await?.unwrap_or(member))
 }
 
 /// Only the source that deactivated, or an owner (or the operator), reactivates.

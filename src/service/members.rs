@@ -8,7 +8,7 @@ pub use crate::store::members::{Member, MemberFilter};
 
 use super::organizations::{check_search, expect_version, reach};
 use super::permissions::{Action, highest_role};
-use super::{Ctx, Error, FieldError, Services, access};
+use super::{Ctx, Error, FieldError, Services, access, roles};
 use crate::model::actor::Actor;
 use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
@@ -128,6 +128,7 @@ pub(super) async fn join(
         family_name: joining.names.family_name,
         display_name: joining.names.display_name,
         role: joining.role,
+        unmapped_role: None,
         status: MemberStatus::Active,
         source: joining.source,
         external_id: None,
@@ -148,7 +149,8 @@ pub(super) async fn join(
     if row.role == Role::Owner {
         access::settle_owner(tx, scope).await?;
     }
-    Ok(row)
+    // Nobody is in a group of the directory who was never here.
+    if returned { access::lift(services, tx, ctx, scope, row).await } else { Ok(row) }
 }
 
 /// The rows of everybody in the organization who is known by this address, by account or by contact address; that of
@@ -281,7 +283,8 @@ fn last_owner(what: &str) -> Error {
 ///
 /// # Errors
 /// [`Error::PreconditionFailed`]; [`Error::Invalid`]; [`Error::Forbidden`] `role_above_own`, `deactivated_elsewhere`;
-/// [`Error::Refused`] `last_owner`; [`Error::Conflict`] `managed_by_directory` for names that the directory keeps.
+/// [`Error::Refused`] `last_owner`; [`Error::Conflict`] `managed_by_directory` for names that the directory keeps, and for a role below
+/// the one that the directory's groups give.
 pub async fn update(
     services: &Services,
     ctx: &Ctx,
@@ -328,8 +331,20 @@ pub async fn update(
         if owned && other_owners == 0 {
             return Err(last_owner("taking the role away"));
         }
+        if let Some(given) = roles::given(&tx, scope, user).await?
+            && role < given
+        {
+            return Err(Error::conflict(
+                "managed_by_directory",
+                format!(
+                    "The directory's groups give this person the role {given}, so that it cannot be {role}. Take the \
+                     person out of the group at the identity provider, or change the group's role in the mapping."
+                ),
+            ));
+        }
         let data = json!({ "from": row.role, "to": role });
         row.role = role;
+        row.unmapped_role = None;
         row.updated_at = ctx.now;
         row = store::members::update(&tx, scope, row).await?;
         services.record(&tx, ctx, organization, EventKind::MemberRoleChanged, user, data).await?;

@@ -6,12 +6,12 @@ use super::entities::directory_groups;
 use super::error::StoreError;
 use super::id_list::IdList;
 use super::{Conn, Tx};
-use crate::model::id::{DirectoryGroupId, DirectoryId, DirectoryUserId};
+use crate::model::id::{DirectoryGroupId, DirectoryId, DirectoryUserId, UserId};
+use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::tenant::TenantScope;
 use crate::model::time::Timestamp;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, Statement,
-    Value,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, Statement, Value,
 };
 use std::collections::BTreeSet;
 
@@ -22,6 +22,19 @@ pub struct GroupOfUser {
     pub group: DirectoryGroupId,
     /// The name of the group.
     pub display: String,
+}
+
+/// Somebody in a group, as an administrator sees it.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub struct Inside {
+    pub directory_user_id: DirectoryUserId,
+    /// The user behind; nothing where the person is held.
+    pub user_id: Option<UserId>,
+    pub user_name: String,
+    pub display_name: Option<String>,
+    /// What the directory says.
+    pub active: bool,
+    pub added_at: Timestamp,
 }
 
 async fn ids(tx: &Tx, sql: &str, values: Vec<Value>) -> Result<Vec<DirectoryUserId>, StoreError> {
@@ -144,28 +157,50 @@ pub async fn groups_of(
     scope: TenantScope,
     users: &[DirectoryUserId],
 ) -> Result<Vec<GroupOfUser>, StoreError> {
-    let groups = Entity::belongs_to(directory_groups::Entity)
-        .from(Column::GroupId)
-        .to(directory_groups::Column::Id)
-        .into();
-    let query = Entity::find()
-        .select_only()
-        .column(Column::DirectoryUserId)
-        .column(Column::GroupId)
-        .column(directory_groups::Column::DisplayName)
-        .join(JoinType::InnerJoin, groups)
-        .filter(Column::OrganizationId.eq(scope.organization()));
-    let query = match users {
-        [one] => query.filter(Column::DirectoryUserId.eq(*one)),
-        many => query.filter(Column::DirectoryUserId.is_in(many.iter().copied())),
+    let backend = conn.inner().get_database_backend();
+    let (these, parameter) = if let [one] = users {
+        ("inside.directory_user_id = $2".to_owned(), (*one).into())
+    } else {
+        let list = IdList::new(backend, users.iter().map(|user| user.uuid()));
+        (list.has("inside.directory_user_id", 2), list.into())
     };
-    let rows: Vec<(DirectoryUserId, DirectoryGroupId, String)> = query
-        .order_by_asc(Column::DirectoryUserId)
-        .order_by_asc(Column::GroupId)
-        .into_tuple()
-        .all(conn.inner())
-        .await?;
-    Ok(rows.into_iter().map(|(user, group, display)| GroupOfUser { user, group, display }).collect())
+    let sql = format!(
+        "SELECT inside.directory_user_id, inside.group_id, named.display_name
+         FROM directory_group_members AS inside JOIN directory_groups AS named ON named.id = inside.group_id
+         WHERE {these} AND inside.organization_id = $1 ORDER BY inside.directory_user_id, inside.group_id"
+    );
+    let values: Vec<Value> = vec![scope.organization().into(), parameter];
+    let rows = conn.inner().query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+    let group = |row: &sea_orm::QueryResult| {
+        Ok(GroupOfUser {
+            user: row.try_get_by_index(0)?,
+            group: row.try_get_by_index(1)?,
+            display: row.try_get_by_index(2)?,
+        })
+    };
+    rows.iter().map(group).collect::<Result<_, sea_orm::DbErr>>().map_err(Into::into)
+}
+
+/// A page of who is in a group, in the order of the directory users' ids. Nothing is counted.
+pub async fn page(
+    conn: &impl Conn,
+    scope: TenantScope,
+    group: DirectoryGroupId,
+    request: &PageRequest,
+) -> Result<Page<Inside>, StoreError> {
+    let backend = conn.inner().get_database_backend();
+    let after = request.cursor.as_ref().map_or_else(uuid::Uuid::nil, |cursor| cursor.id);
+    let sql = "SELECT person.id AS directory_user_id, person.user_id, person.user_name, person.display_name,
+             person.active, inside.added_at
+         FROM directory_group_members AS inside
+         JOIN directory_users AS person ON person.id = inside.directory_user_id
+         WHERE inside.group_id = $1 AND inside.organization_id = $2 AND inside.directory_user_id > $3
+         ORDER BY inside.directory_user_id LIMIT $4";
+    let limit = i64::try_from(request.limit() + 1).unwrap_or(i64::MAX);
+    let values = [group.into(), scope.organization().into(), after.into(), limit.into()];
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    let rows = Inside::find_by_statement(statement).all(conn.inner()).await?;
+    Ok(Page::from_rows(rows, request.limit(), None, |row| Cursor::after_id(row.directory_user_id.uuid())))
 }
 
 /// Whether anybody is in any group of the organization's directory.

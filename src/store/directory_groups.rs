@@ -7,10 +7,14 @@ use super::entities::directory_group_members as members;
 use super::entities::directory_groups::{Column, Entity};
 use super::error::StoreError;
 use crate::model::id::{DirectoryGroupId, DirectoryId, DirectoryUserId};
+use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::tenant::TenantScope;
 use crate::model::time::Timestamp;
 use sea_orm::sea_query::{Expr, Query};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select,
+};
 
 fn of(scope: TenantScope, directory: DirectoryId) -> Condition {
     Condition::all()
@@ -61,6 +65,58 @@ pub async fn lock_of_user(
         .into_tuple()
         .all(conn.inner())
         .await?)
+}
+
+fn these(scope: TenantScope, directory: DirectoryId, ids: &[DirectoryGroupId]) -> Select<Entity> {
+    Entity::find()
+        .filter(of(scope, directory))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .order_by_asc(Column::Id)
+}
+
+/// Those of these groups that are there, in the order of ids.
+pub async fn named(
+    conn: &impl Conn,
+    scope: TenantScope,
+    directory: DirectoryId,
+    ids: &[DirectoryGroupId],
+) -> Result<Vec<DirectoryGroup>, StoreError> {
+    Ok(these(scope, directory, ids).all(conn.inner()).await?)
+}
+
+/// The same, locked until the transaction ends, always in the same order.
+pub async fn lock_named(
+    conn: &impl Conn,
+    scope: TenantScope,
+    directory: DirectoryId,
+    ids: &[DirectoryGroupId],
+) -> Result<Vec<DirectoryGroup>, StoreError> {
+    Ok(these(scope, directory, ids).lock_exclusive().all(conn.inner()).await?)
+}
+
+/// A page of the groups in the order of their making; of those with this text in their name, if it is given.
+pub async fn page(
+    conn: &impl Conn,
+    scope: TenantScope,
+    directory: DirectoryId,
+    search: Option<&str>,
+    request: &PageRequest,
+) -> Result<Page<DirectoryGroup>, StoreError> {
+    let filter =
+        of(scope, directory).add_option(search.map(|text| super::contains_folded(Column::DisplayName, text)));
+    let total = if request.include_total {
+        Some(Entity::find().filter(filter.clone()).count(conn.inner()).await?)
+    } else {
+        None
+    };
+    let after = request.cursor.as_ref().map(|cursor| Column::Id.gt(DirectoryGroupId(cursor.id)));
+    let rows = Entity::find()
+        .filter(filter.add_option(after))
+        .order_by_asc(Column::Id)
+        .limit(request.limit() + 1)
+        .all(conn.inner())
+        .await?;
+    Ok(Page::from_rows(rows, request.limit(), total, |row| Cursor::after_id(row.id.uuid())))
 }
 
 /// Notes on groups that one member less is in them.

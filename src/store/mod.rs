@@ -23,6 +23,7 @@ pub mod links;
 pub mod members;
 pub mod migrations;
 pub mod organizations;
+pub mod role_mappings;
 pub mod scim;
 pub mod scim_tokens;
 pub mod sessions;

@@ -74,6 +74,12 @@ fn rows() -> BTreeMap<&'static str, (For, Value)> {
         ("get_member", (Members(&["organization_member:read"]), none())),
         ("update_member", (Admins(&["organization_member:write"]), json!({ "role": "member" }))),
         ("remove_member", (Admins(&["organization_member:write"]), none())),
+        ("list_groups", (Members(&["group:read"]), none())),
+        ("get_group", (Members(&["group:read"]), none())),
+        ("list_group_members", (Members(&["group:read"]), none())),
+        ("get_role_mappings", (Admins(&["scim:read"]), none())),
+        ("replace_role_mappings", (Admins(&["scim:write", "trust"]), json!({ "mappings": [] }))),
+        ("preview_role_mappings", (Admins(&["scim:read"]), json!({ "mappings": [] }))),
         ("create_invite", (Admins(&["invite:write"]), json!({ "email": "guest@acme.test" }))),
         ("list_invites", (Admins(&["invite:read"]), none())),
         ("get_invite", (Admins(&["invite:read"]), none())),
@@ -137,6 +143,7 @@ fn operations(organization: &str) -> Vec<Operation> {
             ("token_id", "sct"),
             ("user_id", "usr"),
             ("invite_id", "inv"),
+            ("group_id", "grp"),
             ("api_key_id", "key"),
         ] {
             path = path.replace(&format!("{{{name}}}"), &format!("{prefix}_{SUFFIX}"));

@@ -96,6 +96,7 @@ async fn entities_fit(backend: Backend) {
         links,
         members,
         organizations,
+        role_mappings,
         saml_connections,
         scim_tokens,
         sessions,

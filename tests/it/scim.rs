@@ -8,6 +8,7 @@ mod lists;
 mod okta;
 mod profile;
 mod races;
+mod roles;
 mod rules;
 mod tester;
 mod users;

@@ -6,7 +6,7 @@ use super::caller::Caller;
 use super::dto::{PageView, Time, page_request};
 use super::organizations::patch;
 use crate::http::payload::JsonBody;
-use crate::model::state::{MemberStatus, Role, Source};
+use crate::model::state::{MemberStatus, Role, RoleSource, Source};
 use crate::model::time::Timestamp;
 use crate::service::members::{self, Member, MemberFilter, Names};
 use poem_openapi::param::{Header, Path, Query};
@@ -26,6 +26,8 @@ pub struct MemberView {
     pub family_name: Option<String>,
     pub display_name: Option<String>,
     pub role: Role,
+    /// `groups` where the role comes from the directory's groups and goes with them.
+    pub role_source: RoleSource,
     /// `active` or `deactivated`.
     pub status: MemberStatus,
     /// How the member came.
@@ -49,6 +51,7 @@ impl From<&Member> for MemberView {
             family_name: row.family_name.clone(),
             display_name: row.display_name.clone(),
             role: row.role,
+            role_source: if row.unmapped_role.is_some() { RoleSource::Groups } else { RoleSource::Own },
             status: row.status,
             source: row.source,
             external_id: row.external_id.clone(),

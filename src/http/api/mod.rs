@@ -12,11 +12,13 @@ pub mod docs;
 pub mod domains;
 pub mod dto;
 pub mod events;
+pub mod groups;
 pub mod idempotency;
 pub mod invites;
 pub mod me;
 pub mod members;
 pub mod organizations;
+pub mod role_mappings;
 pub mod scim_tokens;
 
 use poem_openapi::{OpenApiService, Tags};
@@ -36,6 +38,8 @@ pub enum Tag {
     Scim,
     /// Users in an organization.
     Members,
+    /// Groups of the directory.
+    Groups,
     /// Offers of membership.
     Invites,
     /// Credentials of programs.
@@ -55,6 +59,8 @@ pub type Nouns = (
     directories::DirectoriesApi,
     scim_tokens::ScimTokensApi,
     members::MembersApi,
+    groups::GroupsApi,
+    role_mappings::RoleMappingsApi,
     invites::InvitesApi,
     api_keys::ApiKeysApi,
     events::EventsApi,
@@ -71,6 +77,8 @@ pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
         directories::DirectoriesApi,
         scim_tokens::ScimTokensApi,
         members::MembersApi,
+        groups::GroupsApi,
+        role_mappings::RoleMappingsApi,
         invites::InvitesApi,
         api_keys::ApiKeysApi,
         events::EventsApi,

@@ -20,6 +20,7 @@ use crate::model::tenant::TenantScope;
 use crate::protocol::scim::patch::Target;
 use crate::protocol::scim::{PatchRequest, ScimError, UserResource};
 use crate::service::permissions;
+use crate::service::roles::{self, People};
 use crate::service::{Ctx, Services};
 use crate::store;
 use serde_json::json;
@@ -139,6 +140,10 @@ async fn attempt(
     row.updated_at = ctx.now;
     let row = store::directory_users::update(&tx, scope, row).await?;
     change.flush().await?;
+    if row.user_id.is_some() && (row.active && !before.active || row.user_id != before.user_id) {
+        // What the groups give comes back with the access (rule 13), or comes with the first link.
+        roles::settle(services, &tx, ctx, scope, People::DirectoryUsers(&[row.id])).await?;
+    }
     tx.commit().await?;
     Ok(Some(row))
 }

@@ -184,6 +184,7 @@ impl Change<'_> {
             family_name: row.family_name.clone(),
             display_name: row.display_name.clone(),
             role,
+            unmapped_role: None,
             status: MemberStatus::Active,
             source: Source::Scim,
             external_id: row.external_id.clone(),

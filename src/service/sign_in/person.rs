@@ -288,6 +288,7 @@ impl Entry<'_> {
             family_name: name(&identity.family_name),
             display_name: name(&identity.display_name),
             role,
+            unmapped_role: None,
             status: MemberStatus::Active,
             source,
             external_id: None,

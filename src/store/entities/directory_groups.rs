@@ -18,6 +18,7 @@ pub struct Model {
     #[sea_orm(column_type = "JsonBinary")]
     pub attributes: Json,
     pub member_count: i64,
+    pub mapped: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: i64,

@@ -19,6 +19,8 @@ pub struct Model {
     pub family_name: Option<String>,
     pub display_name: Option<String>,
     pub role: Role,
+    /// What the person would be without the groups that give `role`; nothing where it is the person's own.
+    pub unmapped_role: Option<Role>,
     pub status: MemberStatus,
     pub source: Source,
     pub external_id: Option<String>,

@@ -14,6 +14,7 @@ pub mod invites;
 pub mod links;
 pub mod members;
 pub mod organizations;
+pub mod role_mappings;
 pub mod saml_connections;
 pub mod scim_tokens;
 pub mod sessions;

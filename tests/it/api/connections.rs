@@ -112,6 +112,7 @@ async fn signed_in(app: &TestApp, organization: &str, connection: ConnectionId) 
         family_name: None,
         display_name: None,
         role: Role::Admin,
+        unmapped_role: None,
         status: MemberStatus::Active,
         source: Source::Jit,
         external_id: None,

@@ -12,6 +12,7 @@ use crate::model::tenant::TenantScope;
 use crate::protocol::scim::membership::Membership;
 use crate::protocol::scim::{GroupPatch, GroupResource, ScimError, SentGroup};
 use crate::service::permissions;
+use crate::service::roles::{self, People};
 use crate::service::{Ctx, Services};
 use crate::store;
 use serde_json::json;
@@ -105,6 +106,10 @@ async fn attempt(
     tell_members(&mut change, EventKind::DirectoryGroupMembersRemoved, &row, &changed.removed);
     tell_members(&mut change, EventKind::DirectoryGroupMembersAdded, &row, &changed.added);
     change.flush().await?;
+    if row.mapped && !changed.is_empty() {
+        let people: Vec<_> = changed.added.iter().chain(&changed.removed).copied().collect();
+        roles::settle(services, &tx, ctx, scope, People::DirectoryUsers(&people)).await?;
+    }
     tx.commit().await?;
     if !changed.added.is_empty() {
         services.caches.directories_with_groups.clear();

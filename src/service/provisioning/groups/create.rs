@@ -46,6 +46,7 @@ async fn attempt(
         external_id: None,
         attributes: Value::Null,
         member_count: i64::try_from(membership.added().len()).unwrap_or(i64::MAX),
+        mapped: false,
         created_at: ctx.now,
         updated_at: ctx.now,
         version: 1,

@@ -4,6 +4,7 @@ use super::super::Refusal;
 use super::{Change, check_version, not_found, parse_id, tell_members};
 use crate::model::event::EventKind;
 use crate::service::permissions;
+use crate::service::roles::{self, People};
 use crate::service::{Ctx, Services};
 use crate::store;
 use serde_json::json;
@@ -21,6 +22,7 @@ pub async fn remove(services: &Services, ctx: &Ctx, id: &str, if_match: Option<&
     let row = row.ok_or_else(|| not_found(id))?;
     check_version(&row, if_match)?;
     let left = store::directory_group_members::keep_only(&tx, scope, known, &BTreeSet::new()).await?;
+    let given = store::role_mappings::delete_of_group(&tx, scope, known).await?;
     store::directory_groups::delete(&tx, scope, directory, known).await?;
     let mut change = Change { services, ctx, tx: &tx, scope, events: Vec::with_capacity(2) };
     tell_members(&mut change, EventKind::DirectoryGroupMembersRemoved, &row, &left);
@@ -28,9 +30,13 @@ pub async fn remove(services: &Services, ctx: &Ctx, id: &str, if_match: Option<&
         "display_name": row.display_name,
         "external_id": row.external_id,
         "member_count": row.member_count,
+        "roles": given,
     });
     change.event(EventKind::DirectoryGroupDeleted, row.id, data);
     change.flush().await?;
+    if row.mapped {
+        roles::settle(services, &tx, ctx, scope, People::DirectoryUsers(&left)).await?;
+    }
     tx.commit().await?;
     Ok(())
 }

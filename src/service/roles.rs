@@ -1,0 +1,141 @@
+//! Roles that come from directory groups: who gets which, and giving and taking them.
+//!
+//! A group may give several roles and a role may come from several groups; the highest wins, an admin at most, and an
+//! owner's role is nobody's but the owners' to change. What a group lifted goes with the group, and the person falls
+//! back to what they were without it. Every change of a group's members, of a group, of the mapping, or of somebody's
+//! access ends here, in its own transaction.
+
+use super::{Ctx, Error, Services};
+use crate::model::email::EmailAddress;
+use crate::model::event::{EventKind, NewEvent};
+use crate::model::id::UserId;
+use crate::model::state::Role;
+use crate::model::tenant::TenantScope;
+use crate::store::domains::Domain;
+pub(super) use crate::store::role_mappings::People;
+use crate::store::{self, Tx};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// Events written in one statement at most.
+const EVENTS_AT_ONCE: usize = 1_000;
+
+/// What a member's role is to be, and what it would be without the groups: `None` if it is as it should be.
+///
+/// `ours` says whether the directory speaks for the person's address: nobody else is lifted (rule 6), but what was
+/// given is always taken.
+pub(super) fn decide(
+    role: Role,
+    unmapped: Option<Role>,
+    mapped: Option<Role>,
+    ours: bool,
+) -> Option<(Role, Option<Role>)> {
+    if role == Role::Owner {
+        return None;
+    }
+    let own = unmapped.unwrap_or(role);
+    let given = mapped.map_or(own, |mapped| mapped.min(Role::Admin));
+    let wanted = own.max(given);
+    if wanted > role && !ours {
+        return None;
+    }
+    let next = (wanted, (wanted > own).then_some(own));
+    (next != (role, unmapped)).then_some(next)
+}
+
+/// Whether the directory speaks for an address: it is on one of its domains.
+pub(super) fn speaks_for(domains: &[Domain], address: Option<&EmailAddress>) -> bool {
+    address.is_some_and(|address| domains.iter().any(|domain| domain.name.as_str() == address.domain()))
+}
+
+/// Brings the roles of the members behind these people in line with their groups; tells how many changed.
+///
+/// What changes groups, mapping or access is written already. The caller commits.
+pub(super) async fn settle(
+    services: &Services,
+    tx: &Tx,
+    ctx: &Ctx,
+    scope: TenantScope,
+    people: People<'_>,
+) -> Result<usize, Error> {
+    store::role_mappings::lock_members(tx, scope, people).await?;
+    let standings = store::role_mappings::standings(tx, scope, people).await?;
+    // Most often nothing changes, and then nobody asks for domains.
+    let moving = |ours: bool| {
+        standings.iter().filter_map(move |s| Some((s, decide(s.role, s.unmapped_role, s.mapped(), ours)?)))
+    };
+    if moving(true).next().is_none() {
+        return Ok(0);
+    }
+    let domains = store::domains::list_of_directory(tx, scope).await?;
+    let mut groups: BTreeMap<(Role, Option<Role>), Vec<UserId>> = BTreeMap::new();
+    let mut events = Vec::new();
+    for (standing, _) in moving(true) {
+        let ours = speaks_for(&domains, standing.address.as_ref());
+        let Some((role, unmapped)) = decide(standing.role, standing.unmapped_role, standing.mapped(), ours)
+        else {
+            continue;
+        };
+        groups.entry((role, unmapped)).or_default().push(standing.user_id);
+        if role != standing.role {
+            events.push(NewEvent {
+                organization: scope.organization(),
+                kind: EventKind::MemberRoleChanged,
+                actor: ctx.actor.clone(),
+                subject: standing.user_id.to_string(),
+                data: json!({ "from": standing.role, "to": role, "because": "groups" }),
+            });
+        }
+    }
+    let mut changed = 0;
+    for (roles, users) in groups {
+        changed += users.len();
+        store::role_mappings::set_roles(tx, scope, &users, roles, ctx.now).await?;
+    }
+    while !events.is_empty() {
+        let rest = events.split_off(events.len().min(EVENTS_AT_ONCE));
+        store::events::insert_all(tx, std::mem::replace(&mut events, rest), ctx.now, &*services.random)
+            .await?;
+    }
+    Ok(changed)
+}
+
+/// The highest role that a member's groups give. The member's row is locked.
+pub(super) async fn given(tx: &Tx, scope: TenantScope, user: UserId) -> Result<Option<Role>, Error> {
+    let standings = store::role_mappings::standings(tx, scope, People::User(user)).await?;
+    Ok(standings.iter().filter_map(store::role_mappings::Standing::mapped).max())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Role::{Admin, Member, Owner};
+
+    #[test]
+    fn the_highest_role_wins_and_goes_with_the_group() {
+        for (role, unmapped, mapped, expected) in [
+            (Member, None, None, None),
+            (Member, None, Some(Member), None),
+            (Member, None, Some(Admin), Some((Admin, Some(Member)))),
+            (Admin, Some(Member), Some(Admin), None),
+            (Admin, Some(Member), Some(Member), Some((Member, None))),
+            (Admin, Some(Member), None, Some((Member, None))),
+            // The person's own role stays.
+            (Admin, None, None, None),
+            (Admin, None, Some(Member), None),
+            (Admin, None, Some(Admin), None),
+            // Owners are nobody's business, and groups make none.
+            (Owner, None, Some(Member), None),
+            (Owner, None, None, None),
+            (Member, None, Some(Owner), Some((Admin, Some(Member)))),
+        ] {
+            assert_eq!(decide(role, unmapped, mapped, true), expected, "{role} {unmapped:?} {mapped:?}");
+        }
+    }
+
+    #[test]
+    fn whom_the_directory_does_not_speak_for_is_not_lifted_but_let_down() {
+        assert_eq!(decide(Member, None, Some(Admin), false), None);
+        assert_eq!(decide(Admin, Some(Member), None, false), Some((Member, None)));
+    }
+}
