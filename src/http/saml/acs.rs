@@ -41,7 +41,9 @@ pub async fn consume(request: &Request, body: Body) -> Result<Response> {
     let browser = cookies::read(request, cookies::browser_cookie(state));
     let session = cookies::session(state, request);
     let posted = Posted { connection, response, browser: browser.as_deref(), session: session.as_deref() };
-    match sign_in::complete(&state.services, &ctx, posted).await.map_err(|error| problem(&error))? {
+    // In a box, or each layer around this would move the whole of it on.
+    let done = Box::pin(sign_in::complete(&state.services, &ctx, posted)).await;
+    match done.map_err(|error| problem(&error))? {
         Outcome::SignedIn { token, return_to } => {
             let mut answer = see_other(return_to.as_deref().unwrap_or(HOME))?;
             cookies::set_session(state, &mut answer, &token);

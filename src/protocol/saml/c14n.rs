@@ -3,19 +3,21 @@
 //! It lets us know *before* the C libraries see a document whether one of the connection's keys signed it, and
 //! the demo's IdP signs with it. xmlsec must come to the same bytes afterwards, or the response is refused.
 
-use super::xml::{Document, ElementId, Node};
+use super::xml::{Attribute, Document, ElementId, Node};
 
 /// The canonical form of an element and all that is in it, but for `omit` (the enveloped signature).
 ///
 /// `inclusive` is the PrefixList of `InclusiveNamespaces`; `#default` stands for the default namespace.
 pub fn exclusive(doc: &Document<'_>, apex: ElementId, omit: Option<ElementId>, inclusive: &[&str]) -> String {
-    let mut writer = Writer { doc, omit, inclusive, rendered: Vec::new(), out: String::with_capacity(4096) };
+    let out = String::with_capacity(doc.element(apex).span.len() + 256);
+    let mut writer = Writer { doc, apex, omit, inclusive, rendered: Vec::new(), out };
     writer.element(apex);
     writer.out
 }
 
 struct Writer<'d, 'a> {
     doc: &'d Document<'a>,
+    apex: ElementId,
     omit: Option<ElementId>,
     inclusive: &'d [&'d str],
     /// Declarations written by the elements around, innermost last.
@@ -41,14 +43,14 @@ impl<'d> Writer<'d, '_> {
             self.out.push('"');
             self.rendered.push((prefix, uri));
         }
-        let mut attributes: Vec<_> = element.attributes.iter().collect();
-        attributes.sort_by(|a, b| (a.namespace, a.local).cmp(&(b.namespace, b.local)));
-        for attribute in attributes {
-            self.out.push(' ');
-            self.name(attribute.prefix, attribute.local);
-            self.out.push_str("=\"");
-            push_attribute(&mut self.out, &attribute.value);
-            self.out.push('"');
+        if let [only] = &element.attributes[..] {
+            self.attribute(only);
+        } else {
+            let mut attributes: Vec<_> = element.attributes.iter().collect();
+            attributes.sort_by(|a, b| (a.namespace, a.local).cmp(&(b.namespace, b.local)));
+            for attribute in attributes {
+                self.attribute(attribute);
+            }
         }
         self.out.push('>');
         for child in &element.children {
@@ -68,23 +70,37 @@ impl<'d> Writer<'d, '_> {
     /// PrefixList names, unless an element around has written the same.
     fn declarations(&self, id: ElementId) -> Vec<(&'d str, &'d str)> {
         let element = self.doc.element(id);
-        let mut wanted: Vec<(&'d str, &'d str)> = vec![(element.prefix, element.namespace)];
-        wanted.extend(
-            element.attributes.iter().filter(|a| !a.prefix.is_empty()).map(|a| (a.prefix, a.namespace)),
-        );
-        for prefix in self.inclusive {
-            let prefix: &'d str = if *prefix == "#default" { "" } else { prefix };
-            if let Some(uri) = self.doc.in_scope(id, prefix) {
+        let mut wanted: Vec<(&'d str, &'d str)> = Vec::new();
+        let mut want = |prefix: &'d str, uri: &'d str| {
+            let written = self.rendered.iter().rev().find(|(p, _)| *p == prefix).map_or("", |(_, u)| u);
+            if prefix != "xml" && written != uri {
                 wanted.push((prefix, uri));
+            }
+        };
+        want(element.prefix, element.namespace);
+        for attribute in element.attributes.iter().filter(|a| !a.prefix.is_empty()) {
+            want(attribute.prefix, attribute.namespace);
+        }
+        // An element that declares nothing has in scope what the one around it has, where it was written.
+        if id == self.apex || !element.declarations.is_empty() {
+            for prefix in self.inclusive {
+                let prefix: &'d str = if *prefix == "#default" { "" } else { prefix };
+                if let Some(uri) = self.doc.in_scope(id, prefix) {
+                    want(prefix, uri);
+                }
             }
         }
         wanted.sort_unstable();
         wanted.dedup();
-        wanted.retain(|(prefix, uri)| {
-            let written = self.rendered.iter().rev().find(|(p, _)| p == prefix).map_or("", |(_, u)| u);
-            *prefix != "xml" && written != *uri
-        });
         wanted
+    }
+
+    fn attribute(&mut self, attribute: &Attribute<'_>) {
+        self.out.push(' ');
+        self.name(attribute.prefix, attribute.local);
+        self.out.push_str("=\"");
+        push_attribute(&mut self.out, &attribute.value);
+        self.out.push('"');
     }
 
     fn name(&mut self, prefix: &str, local: &str) {
@@ -97,29 +113,38 @@ impl<'d> Writer<'d, '_> {
 }
 
 fn push_text(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '\r' => out.push_str("&#xD;"),
-            _ => out.push(c),
-        }
-    }
+    push(out, text, |byte| match byte {
+        b'&' => Some("&amp;"),
+        b'<' => Some("&lt;"),
+        b'>' => Some("&gt;"),
+        b'\r' => Some("&#xD;"),
+        _ => None,
+    });
 }
 
 fn push_attribute(out: &mut String, value: &str) {
-    for c in value.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '"' => out.push_str("&quot;"),
-            '\t' => out.push_str("&#x9;"),
-            '\n' => out.push_str("&#xA;"),
-            '\r' => out.push_str("&#xD;"),
-            _ => out.push(c),
+    push(out, value, |byte| match byte {
+        b'&' => Some("&amp;"),
+        b'<' => Some("&lt;"),
+        b'"' => Some("&quot;"),
+        b'\t' => Some("&#x9;"),
+        b'\n' => Some("&#xA;"),
+        b'\r' => Some("&#xD;"),
+        _ => None,
+    });
+}
+
+/// Runs without anything to escape are copied whole; all that is escaped is ASCII.
+fn push(out: &mut String, text: &str, escaped: impl Fn(u8) -> Option<&'static str>) {
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if let Some(escape) = escaped(byte) {
+            out.push_str(&text[from..at]);
+            out.push_str(escape);
+            from = at + 1;
         }
     }
+    out.push_str(&text[from..]);
 }
 
 #[cfg(test)]

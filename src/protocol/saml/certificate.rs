@@ -237,8 +237,12 @@ pub fn fingerprint_of(der: &[u8]) -> String {
 }
 
 pub(super) fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let stripped: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-    if stripped.is_empty() { None } else { STANDARD.decode(stripped).ok() }
+    let decoded = if text.bytes().any(|b| b.is_ascii_whitespace()) {
+        STANDARD.decode(text.bytes().filter(|b| !b.is_ascii_whitespace()).collect::<Vec<u8>>())
+    } else {
+        STANDARD.decode(text)
+    };
+    decoded.ok().filter(|bytes| !bytes.is_empty())
 }
 
 fn instant(time: &Asn1TimeRef) -> Option<OffsetDateTime> {

@@ -48,7 +48,7 @@ pub(super) fn status(doc: &Document<'_>, response: ElementId) -> Result<(), Saml
     Err(SamlRefusal::IdpStatus { status: codes, message })
 }
 
-/// Checks the response element. Where only the assertion is signed this can only refuse: no value is taken.
+/// Checks the response element. Where the assertion is signed this can only refuse: no value is taken.
 pub(super) fn response(
     doc: &Document<'_>,
     response: ElementId,

@@ -26,4 +26,4 @@ pub use console::Console;
 pub use metadata::{IdpMetadata, MetadataError, read_idp_metadata, sp_metadata};
 pub use refusal::SamlRefusal;
 pub use request::{AuthnRequest, RequestError, request_id};
-pub use response::{Expectations, NameIdFormat, UnverifiedClaims, VerifiedAssertion, peek, verify};
+pub use response::{Expectations, NameIdFormat, PostedResponse, VerifiedAssertion, verify};

@@ -182,104 +182,106 @@ impl VerifiedAssertion {
     }
 }
 
-/// What a posted response claims before anything is verified: good for finding the sign-in attempt and the
-/// connection, and for nothing else.
+/// A posted response that can be read; nothing of it is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnverifiedClaims {
-    /// The request that the response claims to answer.
-    pub in_response_to: Option<String>,
-    /// The IdP that the response claims to come from.
-    pub issuer: Option<String>,
+pub struct PostedResponse {
+    text: String,
+    in_response_to: Option<String>,
 }
 
-/// Reads the claims by which the sign-in attempt is found. Cheap: no cryptography.
-///
-/// # Errors
-/// What makes the form value unreadable; never a wrong signature or content.
-pub fn peek(form_value: &[u8]) -> Result<UnverifiedClaims, SamlRefusal> {
-    let text = decode(form_value)?;
-    let doc = scan(&text, Rules::MESSAGE)?;
-    let response = structure::root(&doc)?;
-    let issuer = |parent: ElementId| {
-        doc.child(parent, ns::SAML, "Issuer")
-            .map(|id| doc.text(id).trim().to_owned())
-            .filter(|i| !i.is_empty())
-    };
-    let in_assertion = || doc.child(response, ns::SAML, "Assertion").and_then(issuer);
-    Ok(UnverifiedClaims {
-        in_response_to: doc.element(response).attribute("InResponseTo").map(str::to_owned),
-        issuer: issuer(response).or_else(in_assertion),
-    })
+impl PostedResponse {
+    /// Reads the value of the form field `SAMLResponse` strictly. Cheap: no cryptography.
+    ///
+    /// # Errors
+    /// What makes the form value unreadable; never a wrong signature or content.
+    pub fn read(form_value: &[u8]) -> Result<Self, SamlRefusal> {
+        let text = decode(form_value)?;
+        let doc = scan(&text, Rules::MESSAGE)?;
+        let response = structure::root(&doc)?;
+        let in_response_to = doc.element(response).attribute("InResponseTo").map(str::to_owned);
+        Ok(Self { text, in_response_to })
+    }
+
+    /// The request that the response claims to answer: good for finding the sign-in attempt, and for nothing else.
+    pub fn in_response_to(&self) -> Option<&str> {
+        self.in_response_to.as_deref()
+    }
+
+    /// Verifies the response. Blocks: run it with `spawn_blocking`.
+    ///
+    /// # Errors
+    /// [`SamlRefusal`]; nothing of a refused response may be used but for the sign-in log.
+    pub fn verify(
+        &self,
+        expected: &Expectations,
+        now: OffsetDateTime,
+    ) -> Result<VerifiedAssertion, SamlRefusal> {
+        self.verify_with(&XmlsecVerifier, expected, now)
+    }
+
+    /// As [`PostedResponse::verify`], with another signature library.
+    ///
+    /// # Errors
+    /// As [`PostedResponse::verify`].
+    pub fn verify_with(
+        &self,
+        verifier: &dyn SignatureVerifier,
+        expected: &Expectations,
+        now: OffsetDateTime,
+    ) -> Result<VerifiedAssertion, SamlRefusal> {
+        if expected.certificates.is_empty() {
+            return Err(SamlRefusal::NoCertificates);
+        }
+        let doc = scan(&self.text, Rules::MESSAGE)?;
+        // A failure carries no assertion and often no signature; what it says is for the log.
+        checks::status(&doc, structure::root(&doc)?)?;
+        let posted = structure::check(&doc)?;
+        let bytes = signature::verify(verifier, &self.text, &doc, &posted, &expected.certificates)?;
+
+        let verified = scan(&bytes, Rules::MESSAGE)?;
+        let by_response = posted.relied_on().is_some_and(|signature| signature.parent == posted.response);
+        let assertion = signed_assertion(&verified, by_response)?;
+        if by_response {
+            checks::response(&verified, verified.root(), true, expected, now)?;
+        } else {
+            checks::response(&doc, posted.response, posted.response_signed(), expected, now)?;
+        }
+        let facts = checks::assertion(&verified, assertion, expected, now)?;
+        Ok(VerifiedAssertion {
+            replay_until: facts.not_on_or_after.saturating_add(expected.clock_skew),
+            facts: std::sync::Arc::new(Facts {
+                issuer: facts.issuer,
+                name_id: facts.name_id,
+                attributes: facts.attributes,
+                assertion_id: facts.id,
+                not_on_or_after: facts.not_on_or_after,
+                session_not_on_or_after: facts.session_not_on_or_after,
+                session_index: facts.session_index,
+                authn_instant: facts.authn_instant,
+                authn_context_class_ref: facts.authn_context_class_ref,
+                in_response_to: facts.in_response_to,
+            }),
+        })
+    }
 }
 
-/// Verifies the value of the form field `SAMLResponse`. Blocks: run it with `spawn_blocking`.
+/// Reads and verifies the value of the form field `SAMLResponse`, for whoever knows already what to expect.
 ///
 /// # Errors
-/// [`SamlRefusal`]; nothing of a refused response may be used but for the sign-in log.
+/// As [`PostedResponse::read`] and [`PostedResponse::verify`].
 pub fn verify(
     form_value: &[u8],
     expected: &Expectations,
     now: OffsetDateTime,
 ) -> Result<VerifiedAssertion, SamlRefusal> {
-    verify_with(&XmlsecVerifier, form_value, expected, now)
+    PostedResponse::read(form_value)?.verify(expected, now)
 }
 
-/// As [`verify`], with another signature library.
-///
-/// # Errors
-/// As [`verify`].
-pub fn verify_with(
-    verifier: &dyn SignatureVerifier,
-    form_value: &[u8],
-    expected: &Expectations,
-    now: OffsetDateTime,
-) -> Result<VerifiedAssertion, SamlRefusal> {
-    if expected.certificates.is_empty() {
-        return Err(SamlRefusal::NoCertificates);
-    }
-    let text = decode(form_value)?;
-    let doc = scan(&text, Rules::MESSAGE)?;
-    // A failure carries no assertion and often no signature; what it says is for the log.
-    checks::status(&doc, structure::root(&doc)?)?;
-    let posted = structure::check(&doc)?;
-    let bytes = signature::verify(verifier, &text, &doc, &posted, &expected.certificates)?;
-
-    let verified = scan(&bytes, Rules::MESSAGE)?;
-    let response_signed = posted.signatures.iter().any(|s| s.parent == posted.response);
-    let assertion = signed_assertion(&verified, response_signed)?;
-    if response_signed {
-        checks::response(&verified, verified.root(), true, expected, now)?;
-    } else {
-        checks::response(&doc, posted.response, false, expected, now)?;
-    }
-    let facts = checks::assertion(&verified, assertion, expected, now)?;
-    Ok(VerifiedAssertion {
-        replay_until: facts.not_on_or_after.saturating_add(expected.clock_skew),
-        facts: std::sync::Arc::new(Facts {
-            issuer: facts.issuer,
-            name_id: facts.name_id,
-            attributes: facts.attributes,
-            assertion_id: facts.id,
-            not_on_or_after: facts.not_on_or_after,
-            session_not_on_or_after: facts.session_not_on_or_after,
-            session_index: facts.session_index,
-            authn_instant: facts.authn_instant,
-            authn_context_class_ref: facts.authn_context_class_ref,
-            in_response_to: facts.in_response_to,
-        }),
-    })
-}
-
-/// The one assertion in the verified bytes, whose root is the element that was signed.
-fn signed_assertion(verified: &Document<'_>, response_signed: bool) -> Result<ElementId, SamlRefusal> {
+/// The one assertion in the verified bytes, whose root is the element that was signed: the response or itself.
+fn signed_assertion(verified: &Document<'_>, in_response: bool) -> Result<ElementId, SamlRefusal> {
     let assertions: Vec<ElementId> =
         verified.all().filter(|id| verified.is(*id, ns::SAML, "Assertion")).collect();
-    let around = if response_signed {
-        structure::root(verified)?;
-        Some(verified.root())
-    } else {
-        None
-    };
+    let around = if in_response { Some(structure::root(verified)?) } else { None };
     match assertions[..] {
         [only] if verified.element(only).parent == around => Ok(only),
         _ => Err(SamlRefusal::AssertionCount { found: assertions.len() }),
@@ -290,8 +292,13 @@ fn decode(form_value: &[u8]) -> Result<String, SamlRefusal> {
     if form_value.len() > LARGEST_FORM_VALUE {
         return Err(SamlRefusal::TooLarge { limit: LARGEST_FORM_VALUE });
     }
-    let stripped: Vec<u8> = form_value.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
-    let bytes = STANDARD.decode(stripped).map_err(|_| SamlRefusal::NotBase64)?;
+    let bytes = if form_value.iter().any(u8::is_ascii_whitespace) {
+        let stripped: Vec<u8> = form_value.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
+        STANDARD.decode(stripped)
+    } else {
+        STANDARD.decode(form_value)
+    };
+    let bytes = bytes.map_err(|_| SamlRefusal::NotBase64)?;
     let text = String::from_utf8(bytes).map_err(|_| SamlRefusal::NotUtf8)?;
     Ok(text.strip_prefix('\u{FEFF}').map(str::to_owned).unwrap_or(text))
 }

@@ -1,22 +1,28 @@
 //! Signatures: the one place that calls samael (and through it xmlsec and libxml2).
 //!
 //! A document comes here only after the strict scan and the structure rules. First our own canonicalization and
-//! OpenSSL find the connection's certificate that made every signature, and compare the digests. Only then is
-//! the document handed to xmlsec, with that one certificate, in pre-digest mode, under an allow-list of
-//! algorithms. So the C libraries see nothing that the IdP did not sign, nothing is fetched, nothing is printed on
-//! standard error for a forged response, and two implementations must agree on every byte.
+//! OpenSSL find the connection's certificate that made every signature, and compare the digests. Only then is the
+//! element that everything will be read from handed to xmlsec, with its signature and that one certificate, in
+//! pre-digest mode, under an allow-list of algorithms. So the C libraries see nothing that the IdP did not sign,
+//! nothing is fetched, nothing is printed on standard error for a forged response, and two implementations must agree
+//! on every byte that anything is read from.
+//!
+//! Where response and assertion are both signed, that element is the assertion, as if it alone were: whoever has such
+//! a response could take the response's signature away. That one can only refuse, and is verified by us alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use openssl::bn::BigNum;
 use openssl::ecdsa::EcdsaSig;
 use openssl::error::ErrorStack;
-use openssl::hash::{MessageDigest, hash};
-use openssl::sign::Verifier;
+use openssl::md::{Md, MdRef};
+use openssl::pkey_ctx::PkeyCtx;
+use openssl::rsa::Padding;
+use openssl::sha::{Sha256, Sha384, Sha512};
 use samael::crypto::{AllowedSignatureAlgorithm, CertificateDer, Crypto, CryptoProvider, ReduceMode};
 
 use super::c14n;
-use super::certificate::{Certificate, KeyKind, fingerprint_of};
+use super::certificate::{Certificate, KeyKind, decode_base64, fingerprint_of};
 use super::refusal::{SamlRefusal, shown};
 use super::structure::{SignatureParts, Structure};
 use super::xml::Document;
@@ -46,12 +52,28 @@ impl Hash {
         }
     }
 
-    /// OpenSSL's name for it.
-    pub fn message_digest(self) -> MessageDigest {
+    fn md(self) -> &'static MdRef {
         match self {
-            Self::Sha256 => MessageDigest::sha256(),
-            Self::Sha384 => MessageDigest::sha384(),
-            Self::Sha512 => MessageDigest::sha512(),
+            Self::Sha256 => Md::sha256(),
+            Self::Sha384 => Md::sha384(),
+            Self::Sha512 => Md::sha512(),
+        }
+    }
+
+    /// The hash of these bytes.
+    fn of(self, bytes: &[u8]) -> Vec<u8> {
+        // Not by name, which would be looked up among OpenSSL's providers each time.
+        macro_rules! hashed {
+            ($hash:ty) => {{
+                let mut hash = <$hash>::new();
+                hash.update(bytes);
+                hash.finish().to_vec()
+            }};
+        }
+        match self {
+            Self::Sha256 => hashed!(Sha256),
+            Self::Sha384 => hashed!(Sha384),
+            Self::Sha512 => hashed!(Sha512),
         }
     }
 }
@@ -114,8 +136,7 @@ const ALLOWED: [AllowedSignatureAlgorithm; 6] = [
 
 /// An XML signature library, so that another can take samael's place.
 pub trait SignatureVerifier: Send + Sync {
-    /// Verifies every signature in the document with one certificate and returns the exact bytes that were
-    /// digested: those of the response if it is signed, else those of the assertion.
+    /// Verifies the one signature in the document with one certificate and returns the exact bytes that were digested.
     ///
     /// # Errors
     /// A sentence for the log.
@@ -146,7 +167,11 @@ impl SignatureVerifier for XmlsecVerifier {
     }
 }
 
-/// Verifies all signatures of a document that has the right structure and returns the bytes that were signed.
+/// Verifies all signatures of a document that has the right structure and returns the bytes that were signed: those
+/// of the assertion if it is signed, else those of the response.
+///
+/// Every signature must be right by our own reckoning. The one that is relied on, by which everything is read
+/// afterwards, must be right by the library's too: it gets the signed element alone, as it is written, without KeyInfo.
 pub(super) fn verify(
     verifier: &dyn SignatureVerifier,
     text: &str,
@@ -169,25 +194,26 @@ pub(super) fn verify(
             presented: structure
                 .signatures
                 .iter()
-                .find_map(|s| s.presented_certificate.as_deref())
-                .map(fingerprint_of),
+                .find_map(|s| decode_base64(&doc.text(s.presented_certificate?)))
+                .map(|der| fingerprint_of(&der)),
         });
     };
+    let relied_on = structure.relied_on().ok_or(SamlRefusal::Unsigned)?;
     let mut expected = None;
     for parts in &structure.signatures {
         let bytes =
             c14n::exclusive(doc, parts.parent, Some(parts.element), &borrowed(&parts.reference_prefixes));
-        let digest = hash(parts.digest.message_digest(), bytes.as_bytes());
-        if !digest.is_ok_and(|d| *d == parts.digest_value[..]) {
+        if parts.digest.of(bytes.as_bytes()) != parts.digest_value {
             let element = doc.element(parts.parent).local.to_owned();
             return Err(SamlRefusal::ContentAltered { element });
         }
-        if expected.is_none() || parts.parent == structure.response {
+        if parts.element == relied_on.element {
             expected = Some(bytes);
         }
     }
     let refused = |problem: String| SamlRefusal::VerifierRefused { problem: shown(&problem) };
-    let bytes = verifier.signed_bytes(text, certificate).map_err(refused)?;
+    let document = doc.standalone(text, relied_on.parent, relied_on.key_info);
+    let bytes = verifier.signed_bytes(&document, certificate).map_err(refused)?;
     if expected.as_deref() != Some(&*bytes) {
         return Err(refused("the two canonicalizations came to different bytes".to_owned()));
     }
@@ -216,9 +242,14 @@ fn made_by(certificate: &Certificate, parts: &SignatureParts, signed_info: &str)
                 EcdsaSig::from_private_components(BigNum::from_slice(r)?, BigNum::from_slice(s)?)?.to_der()?
             }
         };
-        let digest = parts.algorithm.hash().message_digest();
-        let mut verifier = Verifier::new(digest, certificate.public_key())?;
-        verifier.verify_oneshot(&signature, signed_info.as_bytes())
+        let hash = parts.algorithm.hash();
+        let mut context = PkeyCtx::new(certificate.public_key())?;
+        context.verify_init()?;
+        context.set_signature_md(hash.md())?;
+        if matches!(certificate.key_kind(), KeyKind::Rsa(_)) {
+            context.set_rsa_padding(Padding::PKCS1)?;
+        }
+        context.verify(&hash.of(signed_info.as_bytes()), &signature)
     };
     check().unwrap_or(false)
 }

@@ -21,14 +21,28 @@ const MOST_PREFIXES: usize = 64;
 #[derive(Debug)]
 pub(super) struct Structure {
     pub response: ElementId,
-    /// At least one; the response's first.
+    /// At least one, at most two: one of each element.
     pub signatures: Vec<SignatureParts>,
+}
+
+impl Structure {
+    /// The signature that is relied on: the assertion's, which has everything that is said of a person under it. The
+    /// response's is only where the assertion has none; else it is one more thing that must be right.
+    pub fn relied_on(&self) -> Option<&SignatureParts> {
+        self.signatures.iter().find(|s| s.parent != self.response).or(self.signatures.first())
+    }
+
+    /// Whether the response element has a signature of its own.
+    pub fn response_signed(&self) -> bool {
+        self.signatures.iter().any(|s| s.parent == self.response)
+    }
 }
 
 /// A signature taken apart.
 #[derive(Debug)]
 pub(super) struct SignatureParts {
     pub element: ElementId,
+    pub key_info: Option<ElementId>,
     /// The response or assertion that it stands in and refers to.
     pub parent: ElementId,
     pub signed_info: ElementId,
@@ -38,8 +52,8 @@ pub(super) struct SignatureParts {
     pub digest: Hash,
     pub digest_value: Vec<u8>,
     pub signature_value: Vec<u8>,
-    /// The first certificate in KeyInfo. Only ever shown, never used.
-    pub presented_certificate: Option<Vec<u8>>,
+    /// The first `X509Certificate` in KeyInfo. Only ever shown, never used.
+    pub presented_certificate: Option<ElementId>,
 }
 
 /// Checks the rules on the root element alone.
@@ -192,6 +206,7 @@ fn take_apart(
     };
     Ok(SignatureParts {
         element,
+        key_info,
         parent,
         signed_info,
         signed_info_prefixes,
@@ -205,7 +220,7 @@ fn take_apart(
 }
 
 /// KeyInfo is never used, but what could make a library go and look for keys is refused.
-fn check_key_info(doc: &Document<'_>, key_info: ElementId) -> Result<Option<Vec<u8>>, SamlRefusal> {
+fn check_key_info(doc: &Document<'_>, key_info: ElementId) -> Result<Option<ElementId>, SamlRefusal> {
     let mut certificate = None;
     for id in doc.all().filter(|id| *id != key_info && doc.is_within(*id, key_info)) {
         let element = doc.element(id);
@@ -214,7 +229,7 @@ fn check_key_info(doc: &Document<'_>, key_info: ElementId) -> Result<Option<Vec<
             return wrong(format!("KeyInfo holds {}", shown(&element.qualified_name())));
         }
         if certificate.is_none() && element.namespace == ns::DSIG && element.local == "X509Certificate" {
-            certificate = decode_base64(&doc.text(id));
+            certificate = Some(id);
         }
     }
     Ok(certificate)

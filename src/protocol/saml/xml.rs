@@ -4,6 +4,7 @@
 //! order, and knows namespaces. There is no other tree in this engine: what is checked is what is used.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// An element's place in its [`Document`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +49,8 @@ pub struct Element<'a> {
     pub declarations: Vec<(&'a str, &'a str)>,
     /// Child elements and text in the order they were written.
     pub children: Vec<Node<'a>>,
+    /// From the first byte of its start tag to the last of its end tag, in the text that the document was read from.
+    pub(super) span: Range<usize>,
 }
 
 impl Element<'_> {
@@ -152,6 +155,39 @@ impl<'a> Document<'a> {
         false
     }
 
+    /// The element as a document of its own, without another one inside it: as it is written in the text that this
+    /// document was read from, with the namespace declarations of the elements around it put into its start tag.
+    pub fn standalone(&self, text: &str, id: ElementId, without: Option<ElementId>) -> String {
+        let element = self.element(id);
+        let Range { start, end } = element.span;
+        let name = element.prefix.len() + usize::from(!element.prefix.is_empty()) + element.local.len();
+        let named = start + 1 + name;
+        let gap = without.map_or(end..end, |inside| self.element(inside).span.clone());
+        let written = |range: Range<usize>| text.get(range).unwrap_or_default();
+        let mut out = String::with_capacity(end - start + 256);
+        out.push_str(written(start..named));
+        let mut known: Vec<&str> = element.declarations.iter().map(|(prefix, _)| *prefix).collect();
+        let mut around = element.parent;
+        while let Some(outer) = around.map(|outer| self.element(outer)) {
+            for (prefix, uri) in &outer.declarations {
+                if known.contains(prefix) {
+                    continue;
+                }
+                known.push(prefix);
+                // No URI has a character that would have to be escaped: the scanner takes none that has.
+                out.push_str(if prefix.is_empty() { " xmlns" } else { " xmlns:" });
+                out.push_str(prefix);
+                out.push_str("=\"");
+                out.push_str(uri);
+                out.push('"');
+            }
+            around = outer.parent;
+        }
+        out.push_str(written(named..gap.start));
+        out.push_str(written(gap.end..end));
+        out
+    }
+
     /// The URI a prefix stands for at an element; none where it is not declared. `""` asks for the default.
     pub fn in_scope(&self, id: ElementId, prefix: &str) -> Option<&'a str> {
         let mut current = Some(id);
@@ -205,4 +241,26 @@ pub mod ns {
     pub const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
     /// XML Schema instances (`xsi:type`, `xsi:nil`).
     pub const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::protocol::saml::scan::{Rules, scan};
+
+    #[test]
+    fn an_element_stands_alone_with_the_namespaces_it_had() {
+        let text = "<a xmlns='urn:d' xmlns:p='urn:1' xmlns:q='urn:q'>x<b xmlns:p=\"urn:2\">\
+                    <q:c p:x='1'  ><d> &amp;</d><e/></q:c></b></a>";
+        let doc = scan(text, Rules::MESSAGE).unwrap();
+        let named = |name: &str| doc.all().find(|id| doc.element(*id).local == name).unwrap();
+        assert_eq!(
+            doc.standalone(text, named("c"), Some(named("e"))),
+            "<q:c xmlns:p=\"urn:2\" xmlns=\"urn:d\" xmlns:q=\"urn:q\" p:x='1'  ><d> &amp;</d></q:c>"
+        );
+        assert_eq!(
+            doc.standalone(text, named("e"), None),
+            "<e xmlns:p=\"urn:2\" xmlns=\"urn:d\" xmlns:q=\"urn:q\"/>"
+        );
+        assert_eq!(doc.standalone(text, doc.root(), None), text);
+    }
 }

@@ -26,7 +26,7 @@ use crate::model::secret::{Token, TokenHash, TokenKind};
 use crate::model::state::{ConnectionStatus, SignInMethod};
 use crate::model::tenant::TenantScope;
 use crate::model::time::Timestamp;
-use crate::protocol::saml::{AuthnRequest, Console, SamlRefusal, UnverifiedClaims, request_id};
+use crate::protocol::saml::{AuthnRequest, Console, PostedResponse, SamlRefusal, request_id};
 use crate::store::connections::Connection;
 use crate::store::error::{StoreError, UniqueKey};
 use crate::store::sign_in_attempts::SignInAttempt;
@@ -194,8 +194,8 @@ struct Trace {
 pub async fn complete(services: &Services, ctx: &Ctx, posted: Posted<'_>) -> Result<Outcome, Error> {
     let Posted { connection, response, browser, session } = posted;
     // Which attempt it is about is read before the connection is: one question to the database finds both.
-    let peeked = verify::peek(response).await;
-    let request = peeked.as_ref().ok().and_then(|(claims, _)| claims.in_response_to.as_deref());
+    let read = verify::read_posted(response).await;
+    let request = read.as_ref().ok().and_then(PostedResponse::in_response_to);
     let (version, attempt) = if let Some(request) = request {
         let hash = TokenHash::of_request_id(request);
         let found = store::connections::find_version_and_attempt(&services.db, connection, &hash).await?;
@@ -207,10 +207,10 @@ pub async fn complete(services: &Services, ctx: &Ctx, posted: Posted<'_>) -> Res
         return Err(Error::not_found("SAML connection"));
     };
     let mut trace = Trace { attempt, ..Trace::default() };
-    match enter(services, ctx, &known, peeked, (browser, session), &mut trace).await {
+    match enter(services, ctx, &known, read, (browser, session), &mut trace).await {
         Ok(outcome) => Ok(outcome),
         Err(Stop::Refused(reason)) => {
-            Ok(Outcome::Refused(write_down(services, ctx, &known.row, &trace, reason).await?))
+            Ok(Outcome::Refused(Box::pin(write_down(services, ctx, &known.row, &trace, reason)).await?))
         }
         Err(Stop::Store(error)) => Err(error.into()),
         Err(Stop::Failed(error)) => Err(error),
@@ -221,7 +221,7 @@ async fn enter(
     services: &Services,
     ctx: &Ctx,
     known: &KnownConnection,
-    peeked: Result<(UnverifiedClaims, String), Stop>,
+    read: Result<PostedResponse, Stop>,
     (browser, session): (Option<&str>, Option<&str>),
     trace: &mut Trace,
 ) -> Result<Outcome, Stop> {
@@ -231,8 +231,9 @@ async fn enter(
     if connection.status != ConnectionStatus::Active {
         return Err(Reason::ConnectionInactive.into());
     }
-    let (claims, response) = peeked?;
-    let request = claims.in_response_to.ok_or(SamlRefusal::Unsolicited { element: "response" })?;
+    let response = read?;
+    let request =
+        response.in_response_to().ok_or(SamlRefusal::Unsolicited { element: "response" })?.to_owned();
     let attempt = trace.attempt.clone().ok_or(Reason::UnknownRequest)?;
     let browser = browser.and_then(|text| Token::parse(TokenKind::Browser, text));
     if browser.as_ref().is_none_or(|browser| browser.hash() != attempt.browser_hash) {

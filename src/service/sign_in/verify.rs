@@ -6,7 +6,7 @@ use crate::model::email::EmailAddress;
 use crate::model::id::ConnectionId;
 use crate::model::time::Timestamp;
 use crate::protocol::saml::{
-    self, Expectations, Identity, SamlRefusal, Subject, UnverifiedClaims, VerifiedAssertion,
+    Expectations, Identity, PostedResponse, SamlRefusal, Subject, VerifiedAssertion,
 };
 use crate::service::cache::KnownConnection;
 use crate::service::{Error, Services, connections};
@@ -66,12 +66,12 @@ async fn off_thread<T: Send + 'static>(
     }
 }
 
-/// Reads by which request a response claims to have been asked for; gives the response back.
-pub(super) async fn peek(response: String) -> Result<(UnverifiedClaims, String), Stop> {
+/// Reads a response, so that its attempt can be found.
+pub(super) async fn read_posted(response: String) -> Result<PostedResponse, Stop> {
     if response.len() <= READ_AT_ONCE {
-        return Ok((saml::peek(response.as_bytes())?, response));
+        return Ok(PostedResponse::read(response.as_bytes())?);
     }
-    off_thread(move || Ok((saml::peek(response.as_bytes())?, response))).await
+    off_thread(move || PostedResponse::read(response.as_bytes())).await
 }
 
 /// The connection with this id: in a version that was read before, or else as it is now. `None` if there is none.
@@ -102,7 +102,7 @@ pub(super) async fn verify(
     services: &Services,
     known: &KnownConnection,
     request_id: String,
-    response: String,
+    response: PostedResponse,
     now: Timestamp,
 ) -> Result<Verified, Stop> {
     let urls = connections::sp_urls(&services.settings, known.row.id);
@@ -116,7 +116,7 @@ pub(super) async fn verify(
         clock_skew: time::Duration::try_from(skew).unwrap_or(Expectations::USUAL_SKEW),
     };
     let at = now.to_datetime();
-    let assertion = off_thread(move || saml::verify(response.as_bytes(), &expected, at)).await?;
+    let assertion = off_thread(move || response.verify(&expected, at)).await?;
     let identity = Identity::read(&assertion, &known.mapping)?;
     read(assertion, identity)
 }

@@ -114,6 +114,26 @@ fn an_unsigned_or_foreign_response_is_refused() {
     assert_eq!(refused(&mixed), "signature_mismatch");
 }
 
+/// Though nothing is read from it where the assertion is signed as well.
+#[test]
+fn a_signed_response_must_be_unaltered_around_a_signed_assertion() {
+    let both = signed(&Signing::default());
+    for (from, to) in [
+        ("<samlp:Status>", "<samlp:Status> "),
+        ("<samlp:Response ", "<samlp:Response Consent=\"urn:example:none\" "),
+        ("</saml:Assertion>", "</saml:Assertion>\n"),
+    ] {
+        assert_eq!(refused(&both.replacen(from, to, 1)), "content_altered", "{to}");
+    }
+    let mut spec = spec();
+    spec.destination = None;
+    for (placement, outcome) in [(Placement::Both, Err("wrong_destination")), (Placement::Assertion, Ok(()))]
+    {
+        let xml = Signing::at(placement).respond(&spec, rsa()).unwrap();
+        assert_eq!(check(&xml).map(drop).map_err(|refusal| refusal.code()), outcome, "{placement:?}");
+    }
+}
+
 #[test]
 fn without_a_certificate_nothing_gets_in() {
     for placement in [Placement::Nothing, Placement::Both] {

@@ -5,7 +5,8 @@ use samael::crypto::{Crypto, CryptoProvider};
 use super::super::response::EMAIL_ADDRESS;
 use super::super::signer::KeyInfo;
 use super::*;
-use crate::protocol::saml::{AttributeMapping, Identity, NameIdFormat, Subject, peek};
+use crate::protocol::saml::signature::{SignatureVerifier, XmlsecVerifier};
+use crate::protocol::saml::{AttributeMapping, Identity, NameIdFormat, Subject};
 
 #[test]
 fn every_placement_and_algorithm_gets_in() {
@@ -85,9 +86,7 @@ fn line_breaks_in_the_form_value_and_a_declaration_are_fine() {
         broken.extend_from_slice(b"\r\n");
     }
     verify(&broken, &expected(&[rsa()]), NOW).unwrap();
-    let claims = peek(&broken).unwrap();
-    assert_eq!(claims.in_response_to.as_deref(), Some(REQUEST));
-    assert_eq!(claims.issuer.as_deref(), Some(IDP));
+    assert_eq!(PostedResponse::read(&broken).unwrap().in_response_to(), Some(REQUEST));
 }
 
 /// The signature is made by xmlsec from a template here, so that our canonicalization does not check itself.
@@ -114,6 +113,51 @@ fn what_xmlsec_signs_is_understood() {
             let assertion = verify(&form(&xml), &expected(&[&key]), NOW).unwrap();
             assert_eq!(assertion.attributes()[1].values[0], "a\r\n\tb & <c> \"d\" 'e' é 𝄞");
         }
+    }
+}
+
+/// The namespaces that the signed element has from around it, those of a PrefixList among them, count as they did.
+#[test]
+fn an_assertion_is_verified_with_the_namespaces_around_it() {
+    for kind in [KeyType::Rsa2048, KeyType::EcP256] {
+        let key = key(kind);
+        for prefixes in
+            [vec![], vec!["xs".to_owned(), "#default".to_owned(), "md".to_owned(), "none".to_owned()]]
+        {
+            let xml = spec().to_xml().replace(
+                "<samlp:Response ",
+                "<samlp:Response xmlns='urn:example:default' xmlns:md=\"urn:example:md\" xmlns:unused='urn:example:u' ",
+            );
+            let signing = Signing { prefixes, ..Signing::default() };
+            let by_assertion = signing.sign(&xml, "_assertion1", &key).unwrap();
+            let by_both = signing.sign(&by_assertion, "_response1", &key).unwrap();
+            for xml in [by_assertion, by_both] {
+                verify(&form(&xml), &expected(&[&key]), NOW).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn the_library_sees_the_signed_element_alone() {
+    struct Seen(std::sync::Mutex<String>);
+    impl SignatureVerifier for Seen {
+        fn signed_bytes(&self, document: &str, certificate: &Certificate) -> Result<String, String> {
+            document.clone_into(&mut self.0.lock().unwrap());
+            XmlsecVerifier.signed_bytes(document, certificate)
+        }
+    }
+    for (placement, element) in
+        PLACEMENTS.into_iter().zip(["samlp:Response", "saml:Assertion", "saml:Assertion"])
+    {
+        let seen = Seen(std::sync::Mutex::default());
+        let posted = PostedResponse::read(&form(&signed(&Signing::at(placement)))).unwrap();
+        posted.verify_with(&seen, &expected(&[rsa()]), NOW).unwrap();
+        let document = seen.0.into_inner().unwrap();
+        assert!(document.starts_with(&format!("<{element} ")), "{placement:?}: {document}");
+        assert!(document.ends_with(&format!("</{element}>")), "{placement:?}: {document}");
+        assert_eq!(document.matches("<ds:Signature ").count(), 1, "{placement:?}: {document}");
+        assert!(!document.contains("KeyInfo"), "{placement:?}: {document}");
     }
 }
 

@@ -16,9 +16,10 @@ use time::macros::datetime;
 use super::key::{KeyType, SigningKey};
 use super::response::ResponseSpec;
 use super::signer::{Placement, Signing};
-use crate::protocol::saml::response::verify_with;
 use crate::protocol::saml::signature::SignatureVerifier;
-use crate::protocol::saml::{Certificate, Expectations, SamlRefusal, VerifiedAssertion, verify};
+use crate::protocol::saml::{
+    Certificate, Expectations, PostedResponse, SamlRefusal, VerifiedAssertion, verify,
+};
 
 pub(super) const IDP: &str = "https://idp.example/metadata";
 pub(super) const SP: &str = "https://gate.example/saml/1/metadata";
@@ -82,7 +83,9 @@ pub(super) fn refused(xml: &str) -> &'static str {
             panic!("reached the signature library: {document}");
         }
     }
-    verify_with(&Unreachable, &form(xml), &expected(&[rsa()]), NOW).expect_err(xml).code()
+    let verified = PostedResponse::read(&form(xml))
+        .and_then(|posted| posted.verify_with(&Unreachable, &expected(&[rsa()]), NOW));
+    verified.expect_err(xml).code()
 }
 
 /// A right response with that signature.

@@ -81,6 +81,19 @@ fn refuses_what_two_readers_might_read_differently() {
 }
 
 #[test]
+fn forbidden_characters_are_found_wherever_they_stand() {
+    for before in 0..200 {
+        for forbidden in ["\u{0}", "\u{1F}", "\u{FFFE}", "\u{FFFF}"] {
+            let text = format!("<a>{}{forbidden}</a>", "x".repeat(before));
+            let refusal = scan(&text, Rules::MESSAGE).unwrap_err();
+            assert_eq!((refusal.problem, refusal.at), (ScanProblem::ForbiddenCharacter, before + 3));
+        }
+        let text = format!("<a>{}\t\r\n\u{7F}\u{F000}\u{FFFD}\u{EFFF}\u{1FFFE}</a>", "é".repeat(before));
+        assert!(scan(&text, Rules::MESSAGE).is_ok(), "{before}");
+    }
+}
+
+#[test]
 fn limits_hold() {
     let deep = |n: usize| format!("{}{}", "<a>".repeat(n), "</a>".repeat(n));
     assert!(scan(&deep(32), Rules::MESSAGE).is_ok());
