@@ -5,7 +5,7 @@ pub use super::entities::api_keys::Model as ApiKey;
 use super::Conn;
 use super::entities::api_keys::{Column, Entity};
 use super::error::StoreError;
-use super::{after, fetch_page};
+use super::fetch_page;
 use crate::model::id::{ApiKeyId, UserId};
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::secret::TokenHash;
@@ -68,13 +68,9 @@ pub async fn list(
     scope: TenantScope,
     request: &PageRequest,
 ) -> Result<Page<ApiKey>, StoreError> {
-    let from = request
-        .cursor
-        .as_ref()
-        .and_then(|c| Some(after(Column::CreatedAt, Column::Id, false, c.time()?, c.id)));
     let by = (Column::CreatedAt, Column::Id, false);
     let filter = of(scope).add(Column::RevokedAt.is_null());
-    let (rows, total) = fetch_page::<Entity>(conn, filter, from, by, request).await?;
+    let (rows, total) = fetch_page::<Entity>(conn, filter, by, request).await?;
     Ok(Page::from_rows(rows, request.limit(), total, |k| {
         Cursor::after_time("created_at", k.created_at, k.id.uuid())
     }))

@@ -8,7 +8,7 @@ use super::entities::{domains, organizations};
 use super::error::StoreError;
 use super::organizations::Organization;
 use super::sign_in_attempts::SignInAttempt;
-use super::{Conn, after, fetch_page};
+use super::{Conn, fetch_page};
 use crate::model::id::ConnectionId;
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::secret::TokenHash;
@@ -139,12 +139,8 @@ pub async fn list(
     scope: TenantScope,
     request: &PageRequest,
 ) -> Result<Page<Connection>, StoreError> {
-    let from = request
-        .cursor
-        .as_ref()
-        .and_then(|c| Some(after(Column::CreatedAt, Column::Id, false, c.time()?, c.id)));
     let by = (Column::CreatedAt, Column::Id, false);
-    let (rows, total) = fetch_page::<Entity>(conn, of(scope), from, by, request).await?;
+    let (rows, total) = fetch_page::<Entity>(conn, of(scope), by, request).await?;
     Ok(Page::from_rows(rows, request.limit(), total, |c| {
         Cursor::after_time("created_at", c.created_at, c.id.uuid())
     }))

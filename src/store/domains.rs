@@ -4,8 +4,7 @@ pub use super::entities::domains::Model as Domain;
 
 use super::entities::domains::{Column, Entity};
 use super::error::StoreError;
-use super::{Conn, after, fetch_page};
-use crate::model::dns_name::DomainName;
+use super::{Conn, fetch_page};
 use crate::model::id::{ConnectionId, DomainId};
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::state::DomainStatus;
@@ -26,51 +25,12 @@ pub async fn lock(conn: &impl Conn, scope: TenantScope, id: DomainId) -> Result<
     Ok(Entity::find_by_id(id).filter(of(scope)).lock_exclusive().one(conn.inner()).await?)
 }
 
-/// The organization's claim of a name.
-pub async fn find_by_name(
-    conn: &impl Conn,
-    scope: TenantScope,
-    name: &DomainName,
-) -> Result<Option<Domain>, StoreError> {
-    Ok(Entity::find().filter(of(scope)).filter(Column::Name.eq(name.clone())).one(conn.inner()).await?)
-}
-
 /// Who holds a name verified. Looks across organizations, because the holder is what is asked for: the answer is
 /// for discovery and for rule 2, never shown to another organization.
 pub async fn find_holder(conn: &impl Conn, name: &str) -> Result<Option<Domain>, StoreError> {
     Ok(Entity::find()
         .filter(Column::Name.eq(name))
         .filter(Column::Status.eq(DomainStatus::Verified))
-        .one(conn.inner())
-        .await?)
-}
-
-/// The organization's own verified domain of this name, if it holds it.
-pub async fn find_verified(
-    conn: &impl Conn,
-    scope: TenantScope,
-    name: &str,
-) -> Result<Option<Domain>, StoreError> {
-    Ok(Entity::find()
-        .filter(of(scope))
-        .filter(Column::Name.eq(name))
-        .filter(Column::Status.eq(DomainStatus::Verified))
-        .one(conn.inner())
-        .await?)
-}
-
-/// The same, held in shared lock until the transaction ends: what rests on the domain cannot be made while the domain
-/// is being given up.
-pub async fn share_verified(
-    conn: &impl Conn,
-    scope: TenantScope,
-    name: &str,
-) -> Result<Option<Domain>, StoreError> {
-    Ok(Entity::find()
-        .filter(of(scope))
-        .filter(Column::Name.eq(name))
-        .filter(Column::Status.eq(DomainStatus::Verified))
-        .lock_shared()
         .one(conn.inner())
         .await?)
 }
@@ -142,12 +102,8 @@ pub async fn list(
     scope: TenantScope,
     request: &PageRequest,
 ) -> Result<Page<Domain>, StoreError> {
-    let from = request
-        .cursor
-        .as_ref()
-        .and_then(|c| Some(after(Column::CreatedAt, Column::Id, false, c.time()?, c.id)));
     let by = (Column::CreatedAt, Column::Id, false);
-    let (rows, total) = fetch_page::<Entity>(conn, of(scope), from, by, request).await?;
+    let (rows, total) = fetch_page::<Entity>(conn, of(scope), by, request).await?;
     Ok(Page::from_rows(rows, request.limit(), total, |d| {
         Cursor::after_time("created_at", d.created_at, d.id.uuid())
     }))

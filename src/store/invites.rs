@@ -4,7 +4,7 @@ pub use super::entities::invites::Model as Invite;
 
 use super::entities::invites::{Column, Entity};
 use super::error::StoreError;
-use super::{Conn, after, fetch_page};
+use super::{Conn, fetch_page};
 use crate::model::email::EmailAddress;
 use crate::model::id::{InviteId, UserId};
 use crate::model::page::{Cursor, Page, PageRequest};
@@ -121,12 +121,8 @@ pub async fn list(
         });
         filter = filter.add(any);
     }
-    let from = request
-        .cursor
-        .as_ref()
-        .and_then(|c| Some(after(Column::CreatedAt, Column::Id, false, c.time()?, c.id)));
     let by = (Column::CreatedAt, Column::Id, false);
-    let (rows, total) = fetch_page::<Entity>(conn, filter, from, by, request).await?;
+    let (rows, total) = fetch_page::<Entity>(conn, filter, by, request).await?;
     Ok(Page::from_rows(rows, request.limit(), total, |i| {
         Cursor::after_time("created_at", i.created_at, i.id.uuid())
     }))

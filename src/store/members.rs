@@ -4,7 +4,7 @@ pub use super::entities::members::Model as Member;
 
 use super::entities::members::{Column, Entity};
 use super::error::StoreError;
-use super::{Conn, after, fetch_page};
+use super::{Conn, fetch_page};
 use crate::model::email::EmailAddress;
 use crate::model::id::UserId;
 use crate::model::page::{Cursor, Page, PageRequest};
@@ -99,12 +99,8 @@ pub async fn list(
         );
     }
     let order = if filter.descending { "-joined_at" } else { "joined_at" };
-    let from = request
-        .cursor
-        .as_ref()
-        .and_then(|c| Some(after(Column::JoinedAt, Column::UserId, filter.descending, c.time()?, c.id)));
     let by = (Column::JoinedAt, Column::UserId, filter.descending);
-    let (rows, total) = fetch_page::<Entity>(conn, condition, from, by, request).await?;
+    let (rows, total) = fetch_page::<Entity>(conn, condition, by, request).await?;
     Ok(Page::from_rows(rows, request.limit(), total, |m| {
         Cursor::after_time(order, m.joined_at, m.user_id.uuid())
     }))

@@ -284,7 +284,6 @@ const fn direction(descending: bool) -> Order {
 async fn fetch_page<E>(
     conn: &impl Conn,
     filter: Condition,
-    after: Option<Condition>,
     order: (E::Column, E::Column, bool),
     request: &crate::model::page::PageRequest,
 ) -> Result<(Vec<E::Model>, Option<u64>), StoreError>
@@ -299,9 +298,11 @@ where
         None
     };
     let (column, id_column, descending) = order;
+    let from =
+        request.cursor.as_ref().and_then(|c| Some(after(column, id_column, descending, c.time()?, c.id)));
     let rows = E::find()
         .filter(filter)
-        .filter(after.unwrap_or_else(Condition::all))
+        .filter(from.unwrap_or_else(Condition::all))
         .order_by(column, direction(descending))
         .order_by(id_column, direction(descending))
         .limit(request.limit() + 1)

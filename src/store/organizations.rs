@@ -4,7 +4,7 @@ pub use super::entities::organizations::Model as Organization;
 
 use super::entities::organizations::{Column, Entity};
 use super::error::StoreError;
-use super::{Conn, after, fetch_page};
+use super::{Conn, fetch_page};
 use crate::model::id::OrganizationId;
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::tenant::{InstallationScope, TenantScope};
@@ -83,22 +83,9 @@ pub async fn list(
                 .add(super::contains_folded(Column::Slug, text)),
         );
     }
-    let from = request
-        .cursor
-        .as_ref()
-        .and_then(|c| Some(after(Column::CreatedAt, Column::Id, false, c.time()?, c.id)));
     let (rows, total) =
-        fetch_page::<Entity>(conn, filter, from, (Column::CreatedAt, Column::Id, false), request).await?;
+        fetch_page::<Entity>(conn, filter, (Column::CreatedAt, Column::Id, false), request).await?;
     Ok(Page::from_rows(rows, request.limit(), total, |o| {
         Cursor::after_time("created_at", o.created_at, o.id.uuid())
     }))
-}
-
-/// Ids of all organizations that exist among those named.
-pub async fn exists(
-    conn: &impl Conn,
-    _scope: InstallationScope,
-    id: OrganizationId,
-) -> Result<bool, StoreError> {
-    Ok(Entity::find_by_id(id).one(conn.inner()).await?.is_some())
 }
