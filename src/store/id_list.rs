@@ -35,7 +35,8 @@ impl IdList {
     /// The condition that a column is in the list, which is the parameter of that number.
     pub(super) fn has(&self, column: &str, parameter: u32) -> String {
         if self.postgres {
-            format!("{column} = ANY(CAST(CAST(${parameter} AS TEXT) AS UUID[]))")
+            // Not `= ANY(…)`: the text would be read anew for each row that is looked at.
+            format!("{column} IN (SELECT unnest(CAST(CAST(${parameter} AS TEXT) AS UUID[])))")
         } else {
             format!("{column} IN (SELECT unhex(value) FROM json_each(${parameter}))")
         }
