@@ -3,13 +3,11 @@
 
 use super::answer::{Answer, not_modified, with};
 use super::auth::ScimCaller;
-use super::users::{if_match, json, page_sizes, pairs, parameters};
+use super::search;
+use super::users::{if_match, json, pairs, parameters};
 use crate::http::payload::ScimJson;
 use crate::protocol::scim::group::GroupDocument;
-use crate::protocol::scim::{
-    GroupPatch, GroupResource, ListQuery, Projection, SentGroup, list, membership::MEMBERS,
-};
-use crate::service::provisioning;
+use crate::protocol::scim::{GroupPatch, GroupResource, Projection, SentGroup, list, membership::MEMBERS};
 use crate::service::provisioning::groups::{self, DirectoryGroup, GroupEdit, Groups, LARGE};
 use poem::http::{StatusCode, header};
 use poem::{IntoResponse, Request, RequestBody};
@@ -47,26 +45,14 @@ async fn shown(
     Ok(with(response, header::ETAG, &groups::version(row)))
 }
 
-async fn page(caller: &ScimCaller, query: &ListQuery) -> Answer {
-    let resource_type = GroupResource::resource_type();
-    let page = provisioning::list::<Groups>(caller.services(), &caller.ctx, resource_type, query).await?;
-    Ok(super::search::answer(caller, page, &query.projection, &query.projection))
-}
-
 /// GET `/Groups`.
 pub async fn list(caller: &ScimCaller, request: &Request) -> Answer {
-    let (default, most) = page_sizes(caller);
-    let parameters = parameters(request);
-    let resource_type = GroupResource::resource_type();
-    page(caller, &ListQuery::parse_within(resource_type, pairs(&parameters), default, most)?).await
+    search::list::<Groups>(caller, request, GroupResource::resource_type()).await
 }
 
 /// POST `/Groups/.search` (RFC 7644 §3.4.3): the same with the parameters in the body.
 pub async fn search(caller: &ScimCaller, request: &Request, body: &mut RequestBody) -> Answer {
-    let (default, most) = page_sizes(caller);
-    let body = json(request, body).await?;
-    let resource_type = GroupResource::resource_type();
-    page(caller, &ListQuery::from_search_within(resource_type, &body, default, most)?).await
+    search::search::<Groups>(caller, request, body, GroupResource::resource_type()).await
 }
 
 /// POST `/Groups`.

@@ -4,7 +4,7 @@
 use super::answer::Answer;
 use super::auth::ScimCaller;
 use super::groups::users_url;
-use super::users::{json, page_sizes};
+use super::users::{json, pairs, parameters};
 use crate::http::payload::ScimJson;
 use crate::protocol::scim::group::GroupDocument;
 use crate::protocol::scim::schema::ResourceType;
@@ -12,7 +12,7 @@ use crate::protocol::scim::{GroupResource, ListQuery, Page, Projection, ScimErro
 use crate::service::permissions;
 use crate::service::provisioning::Users;
 use crate::service::provisioning::groups::Groups;
-use crate::service::provisioning::listing::{self, Kind, Resource};
+use crate::service::provisioning::listing::{self, Kind, Listing, Resource};
 use poem::{IntoResponse, Request, RequestBody, Response};
 use serde::Serialize;
 use serde_json::Value;
@@ -25,8 +25,14 @@ enum Document<'d> {
     Group(GroupDocument<'d>),
 }
 
+/// Resources on a page unless it is said, and at most.
+fn page_sizes(caller: &ScimCaller) -> (u64, u64) {
+    let settings = &caller.services().settings;
+    (settings.scim_default_page.into(), settings.scim_max_page.into())
+}
+
 /// A page, with what was asked for of users and of groups.
-pub(super) fn answer(
+fn answer(
     caller: &ScimCaller,
     page: Page<Resource>,
     of_users: &Projection,
@@ -40,6 +46,36 @@ pub(super) fn answer(
         }
     };
     ScimJson(page.map(document)).into_response()
+}
+
+/// GET of a resource type's endpoint.
+pub async fn list<L: Listing>(
+    caller: &ScimCaller,
+    request: &Request,
+    resource_type: &ResourceType,
+) -> Answer {
+    let (default, most) = page_sizes(caller);
+    let parameters = parameters(request);
+    let query = ListQuery::parse_within(resource_type, pairs(&parameters), default, most)?;
+    page::<L>(caller, resource_type, &query).await
+}
+
+/// POST of `.search` below it: the same with the parameters in the body.
+pub async fn search<L: Listing>(
+    caller: &ScimCaller,
+    request: &Request,
+    body: &mut RequestBody,
+    resource_type: &ResourceType,
+) -> Answer {
+    let (default, most) = page_sizes(caller);
+    let body = json(request, body).await?;
+    let query = ListQuery::from_search_within(resource_type, &body, default, most)?;
+    page::<L>(caller, resource_type, &query).await
+}
+
+async fn page<L: Listing>(caller: &ScimCaller, resource_type: &ResourceType, query: &ListQuery) -> Answer {
+    let page = listing::list::<L>(caller.services(), &caller.ctx, resource_type, query).await?;
+    Ok(answer(caller, page, &query.projection, &query.projection))
 }
 
 /// POST `/.search`.

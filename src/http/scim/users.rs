@@ -2,8 +2,9 @@
 
 use super::answer::{Answer, Refused, not_modified, user};
 use super::auth::ScimCaller;
+use super::search;
 use crate::http::payload::ScimJson;
-use crate::protocol::scim::{ListQuery, PatchRequest, Projection, UserResource, list};
+use crate::protocol::scim::{PatchRequest, Projection, UserResource, list};
 use crate::service::provisioning::{self, DirectoryUser, Edit, Users, groups};
 use poem::http::{StatusCode, header};
 use poem::{FromRequest, IntoResponse, Request, RequestBody};
@@ -34,12 +35,6 @@ pub(super) async fn json(request: &Request, body: &mut RequestBody) -> Result<Va
     Ok(ScimJson::<Value>::from_request(request, body).await?.0)
 }
 
-/// Resources on a page unless it is said, and at most.
-pub(super) fn page_sizes(caller: &ScimCaller) -> (u64, u64) {
-    let settings = &caller.services().settings;
-    (settings.scim_default_page.into(), settings.scim_max_page.into())
-}
-
 /// One user, with the groups that it is in where they are shown.
 async fn shown(
     caller: &ScimCaller,
@@ -56,26 +51,14 @@ async fn shown(
     Ok(user(services, row, whole, projection, status))
 }
 
-async fn page(caller: &ScimCaller, query: &ListQuery) -> Answer {
-    let resource_type = UserResource::resource_type();
-    let page = provisioning::list::<Users>(caller.services(), &caller.ctx, resource_type, query).await?;
-    Ok(super::search::answer(caller, page, &query.projection, &query.projection))
-}
-
 /// GET `/Users`.
 pub async fn list(caller: &ScimCaller, request: &Request) -> Answer {
-    let (default, most) = page_sizes(caller);
-    let parameters = parameters(request);
-    let resource_type = UserResource::resource_type();
-    page(caller, &ListQuery::parse_within(resource_type, pairs(&parameters), default, most)?).await
+    search::list::<Users>(caller, request, UserResource::resource_type()).await
 }
 
 /// POST `/Users/.search` (RFC 7644 §3.4.3): the same with the parameters in the body.
 pub async fn search(caller: &ScimCaller, request: &Request, body: &mut RequestBody) -> Answer {
-    let (default, most) = page_sizes(caller);
-    let body = json(request, body).await?;
-    let resource_type = UserResource::resource_type();
-    page(caller, &ListQuery::from_search_within(resource_type, &body, default, most)?).await
+    search::search::<Users>(caller, request, body, UserResource::resource_type()).await
 }
 
 /// POST `/Users`.
