@@ -81,12 +81,8 @@ pub async fn remove(
     users: &BTreeSet<DirectoryUserId>,
 ) -> Result<Vec<DirectoryUserId>, StoreError> {
     let list = IdList::new(tx.inner().get_database_backend(), users.iter().map(|user| user.uuid()));
-    let sql = format!(
-        "DELETE FROM directory_group_members WHERE group_id = $1 AND organization_id = $2 AND {}
-         RETURNING directory_user_id",
-        list.has("directory_user_id", 3)
-    );
-    ids(tx, &sql, vec![group.into(), scope.organization().into(), list.into()]).await
+    let these = list.has("directory_user_id", 3);
+    take_out(tx, scope, group, &these, list).await
 }
 
 /// Takes all but these out of the group; tells whom.
@@ -97,10 +93,21 @@ pub async fn keep_only(
     users: &BTreeSet<DirectoryUserId>,
 ) -> Result<Vec<DirectoryUserId>, StoreError> {
     let list = IdList::new(tx.inner().get_database_backend(), users.iter().map(|user| user.uuid()));
+    let others = list.lacks("directory_group_members.directory_user_id", 3);
+    take_out(tx, scope, group, &others, list).await
+}
+
+/// Takes out of the group whom the condition names, which speaks of the list as the third parameter.
+async fn take_out(
+    tx: &Tx,
+    scope: TenantScope,
+    group: DirectoryGroupId,
+    condition: &str,
+    list: IdList,
+) -> Result<Vec<DirectoryUserId>, StoreError> {
     let sql = format!(
-        "DELETE FROM directory_group_members WHERE group_id = $1 AND organization_id = $2 AND {}
-         RETURNING directory_user_id",
-        list.lacks("directory_group_members.directory_user_id", 3)
+        "DELETE FROM directory_group_members WHERE group_id = $1 AND organization_id = $2 AND {condition}
+         RETURNING directory_user_id"
     );
     ids(tx, &sql, vec![group.into(), scope.organization().into(), list.into()]).await
 }

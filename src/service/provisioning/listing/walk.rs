@@ -40,7 +40,7 @@ pub(super) struct Before {
     /// The row before it.
     pub place: Place,
     /// The total as it was told with the page before.
-    pub total: Option<u64>,
+    pub total: u64,
 }
 
 /// The walks of this node.
@@ -64,6 +64,6 @@ impl Walks {
     }
 
     pub(super) fn put(&self, identity: &Identity, start: u64, place: &Place, total: u64) {
-        self.0.insert((*identity, start), Before { place: place.clone(), total: Some(total) });
+        self.0.insert((*identity, start), Before { place: place.clone(), total });
     }
 }
