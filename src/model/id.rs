@@ -62,6 +62,12 @@ fn parse(prefix: &'static str, text: &str) -> Result<Uuid, IdError> {
     }
 }
 
+/// The UUID that stands bare in a URL or a SCIM id: in the spelling that we give out and in no other, for ids compare
+/// to the letter (RFC 7643 §3.1).
+pub fn bare_uuid(text: &str) -> Option<Uuid> {
+    Uuid::try_parse(text).ok().filter(|uuid| uuid.to_string() == text)
+}
+
 /// A new UUIDv7 for the given time.
 pub fn uuid_v7(now: Timestamp, random: &dyn Random) -> Uuid {
     let mut bytes = [0_u8; 10];
@@ -89,6 +95,11 @@ macro_rules! id {
             /// A new id (UUIDv7) for the given time.
             pub fn new(now: Timestamp, random: &dyn Random) -> Self {
                 Self(uuid_v7(now, random))
+            }
+
+            /// The id that a bare UUID names, as [`bare_uuid`] reads it.
+            pub fn from_bare(text: &str) -> Option<Self> {
+                bare_uuid(text).map(Self)
             }
 
             /// The bare UUID, as it stands in URLs that are pasted into an IdP.

@@ -28,8 +28,7 @@ pub fn routes(doors: &Doors) -> impl Endpoint<Output = Response> + 'static + use
 /// 404 for anything else.
 fn connection(request: &Request) -> Result<ConnectionId> {
     let text = request.raw_path_param("id").unwrap_or_default();
-    let uuid = uuid::Uuid::parse_str(text).ok().filter(|uuid| uuid.hyphenated().to_string() == text);
-    Ok(ConnectionId(uuid.ok_or_else(not_found)?))
+    Ok(ConnectionId::from_bare(text).ok_or_else(not_found)?)
 }
 
 /// Our metadata; also at the entity id itself, where some IdPs look for it. A draft has one too: the IdP wants it

@@ -7,10 +7,8 @@
 //! rest of such a request may not be carried to the member, it is kept on the directory user alone.
 
 use super::person::{Change, Outcome};
-use super::settle;
 use super::{
-    ATTEMPTS, DirectoryUser, Refusal, address, check_version, fill, not_found, parse_id, resource,
-    within_reach,
+    DirectoryUser, Refusal, address, check_version, fill, lost, not_found, persist, resource, within_reach,
 };
 use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
@@ -74,19 +72,10 @@ pub async fn change(
     edit: &Edit,
 ) -> Result<DirectoryUser, Refusal> {
     let (scope, directory, _) = permissions::directory_part(ctx)?;
-    let known = parse_id(id).ok_or_else(|| not_found(id))?;
-    let mut result = Err(Refusal::Race);
-    for _ in 0..ATTEMPTS {
-        result = match attempt(services, ctx, scope, (directory, known), if_match, edit).await {
-            Ok(Some(row)) => return Ok(row),
-            Ok(None) => return Err(not_found(id)),
-            Err(error) => Err(error),
-        };
-        if !matches!(result, Err(Refusal::Race)) {
-            break;
-        }
-    }
-    settle(result)
+    let known = DirectoryUserId::from_bare(id).ok_or_else(|| not_found(id))?;
+    persist(lost, || attempt(services, ctx, scope, (directory, known), if_match, edit))
+        .await?
+        .ok_or_else(|| not_found(id))
 }
 
 /// What is known of the change by the time the member is looked at.
@@ -111,7 +100,7 @@ async fn attempt(
     let tx = services.begin().await?;
     let before = store::directory_users::lock(&tx, scope, directory, id).await?;
     let Some(before) = before.filter(|row| within_reach(ctx, row)) else { return Ok(None) };
-    check_version(&before, if_match)?;
+    check_version(before.version, if_match)?;
     let earlier = resource(&before);
     let after = edit.apply(&earlier)?;
     let active = after.active().unwrap_or(before.active);

@@ -1,7 +1,7 @@
 //! POST: a new directory user, and the member behind it where rule 6 allows one.
 
 use super::person::Change;
-use super::{ATTEMPTS, DirectoryUser, Refusal, address, fill, settle};
+use super::{DirectoryUser, Refusal, address, fill, lost, persist};
 use crate::model::event::EventKind;
 use crate::model::id::{DirectoryId, DirectoryUserId};
 use crate::model::tenant::TenantScope;
@@ -23,14 +23,7 @@ pub async fn create(
     resource: &UserResource,
 ) -> Result<DirectoryUser, Refusal> {
     let (scope, directory, _) = permissions::directory_part(ctx)?;
-    let mut result = Err(Refusal::Race);
-    for _ in 0..ATTEMPTS {
-        result = attempt(services, ctx, scope, directory, resource.clone()).await;
-        if !matches!(result, Err(Refusal::Race)) {
-            break;
-        }
-    }
-    settle(result)
+    persist(lost, || attempt(services, ctx, scope, directory, resource.clone())).await
 }
 
 async fn attempt(

@@ -24,10 +24,10 @@ pub use listing::list;
 pub use read::{Users, find};
 pub use remove::remove;
 
+use self::listing::Listing as _;
 use super::{Ctx, Error, Services};
 use crate::model::actor::Actor;
 use crate::model::email::EmailAddress;
-use crate::model::id::DirectoryUserId;
 use crate::protocol::scim::{Meta, ScimError, UserResource, etag, fold};
 use crate::store::error::{StoreError, UniqueKey};
 use serde_json::Value;
@@ -70,15 +70,26 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// The end of the attempts: what is said where the race was lost each time.
-fn settle<T>(result: Result<T, Refusal>) -> Result<T, Refusal> {
-    match result {
-        Err(Refusal::Race) => Err(ScimError::uniqueness(
-            "This person is being made elsewhere at this moment. Look the person up, then try again.",
-        )
-        .into()),
-        other => other,
+/// Begins a change anew as often as somebody else came between, [`ATTEMPTS`] times at most; then refuses as `lost`
+/// says.
+async fn persist<T, F>(lost: fn() -> ScimError, attempt: impl Fn() -> F) -> Result<T, Refusal>
+where
+    F: Future<Output = Result<T, Refusal>>,
+{
+    for _ in 0..ATTEMPTS {
+        match attempt().await {
+            Err(Refusal::Race) => {}
+            done => return done,
+        }
     }
+    Err(lost().into())
+}
+
+/// The race for a member was lost each time.
+fn lost() -> ScimError {
+    ScimError::uniqueness(
+        "This person is being made elsewhere at this moment. Look the person up, then try again.",
+    )
 }
 
 /// The person as a SCIM User in normal form. `active` is what it is now, and only missing where a PATCH took it away.
@@ -98,7 +109,7 @@ pub fn version(row: &DirectoryUser) -> String {
 
 /// The absolute URL of the resource.
 pub fn location(services: &Services, row: &DirectoryUser) -> String {
-    services.settings.url(&format!("/scim/v2/Users/{}", row.id.uuid()))
+    Users::location(services, row.id.uuid())
 }
 
 /// The representation that leaves.
@@ -110,12 +121,6 @@ pub fn representation(services: &Services, row: &DirectoryUser) -> Value {
         version: version(row),
     };
     resource(row).to_json(&row.id.uuid().to_string(), &meta)
-}
-
-/// The id of a directory user as it stands in a URL or filter: only in the spelling that we gave.
-fn parse_id(text: &str) -> Option<DirectoryUserId> {
-    let uuid = uuid::Uuid::try_parse(text).ok()?;
-    (uuid.to_string() == text).then_some(DirectoryUserId(uuid))
 }
 
 fn not_found(id: &str) -> Refusal {
@@ -157,8 +162,8 @@ fn fill(row: &mut DirectoryUser, resource: UserResource) {
     row.attributes = resource.into_value();
 }
 
-/// Refuses unless the row is at a version that `If-Match` names.
-fn check_version(row: &DirectoryUser, if_match: Option<&str>) -> Result<(), ScimError> {
-    let current = version(row);
+/// Refuses unless a row at this version is at one that `If-Match` names.
+fn check_version(version: i64, if_match: Option<&str>) -> Result<(), ScimError> {
+    let current = etag::weak(version);
     if etag::if_match(if_match, &current) { Ok(()) } else { Err(ScimError::precondition_failed(&current)) }
 }

@@ -2,7 +2,8 @@
 
 use super::groups::attach;
 use super::listing::{Kind, Listing, Reach, Resource, Wanted};
-use super::{DirectoryUser, Refusal, not_found, parse_id, representation, within_reach};
+use super::{DirectoryUser, Refusal, not_found, representation, within_reach};
+use crate::model::id::DirectoryUserId;
 use crate::protocol::scim::{IndexKey, fold};
 use crate::service::permissions;
 use crate::service::{Ctx, Error, Services};
@@ -14,7 +15,7 @@ use crate::store;
 /// 404 for an id of any shape that is none of this directory.
 pub async fn find(services: &Services, ctx: &Ctx, id: &str) -> Result<DirectoryUser, Refusal> {
     let (scope, directory, _) = permissions::directory_part(ctx)?;
-    let known = parse_id(id).ok_or_else(|| not_found(id))?;
+    let known = DirectoryUserId::from_bare(id).ok_or_else(|| not_found(id))?;
     let row = store::directory_users::find(&services.db, scope, directory, known).await?;
     row.filter(|row| within_reach(ctx, row)).ok_or_else(|| not_found(id))
 }
@@ -56,7 +57,7 @@ impl Listing for Users {
             IndexKey::UserName(name) => {
                 store::directory_users::find_by_name(&services.db, scope, directory, &fold(name)).await?
             }
-            IndexKey::Id(id) => match parse_id(id) {
+            IndexKey::Id(id) => match DirectoryUserId::from_bare(id) {
                 Some(id) => store::directory_users::find(&services.db, scope, directory, id).await?,
                 None => None,
             },

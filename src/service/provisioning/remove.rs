@@ -2,8 +2,9 @@
 //! that keeps just-in-time provisioning away (rule 8).
 
 use super::person::Change;
-use super::{Refusal, check_version, groups, not_found, parse_id, within_reach};
+use super::{Refusal, check_version, groups, not_found, within_reach};
 use crate::model::event::EventKind;
+use crate::model::id::DirectoryUserId;
 use crate::service::permissions;
 use crate::service::{Ctx, Services};
 use crate::store;
@@ -15,11 +16,11 @@ use serde_json::json;
 /// 404 for an id of any shape that is none of this directory; 412 if `if_match` names another version.
 pub async fn remove(services: &Services, ctx: &Ctx, id: &str, if_match: Option<&str>) -> Result<(), Refusal> {
     let (scope, directory, _) = permissions::directory_part(ctx)?;
-    let known = parse_id(id).ok_or_else(|| not_found(id))?;
+    let known = DirectoryUserId::from_bare(id).ok_or_else(|| not_found(id))?;
     let tx = services.begin().await?;
     let row = store::directory_users::lock(&tx, scope, directory, known).await?;
     let row = row.filter(|row| within_reach(ctx, row)).ok_or_else(|| not_found(id))?;
-    check_version(&row, if_match)?;
+    check_version(row.version, if_match)?;
     let mut change = Change { services, ctx, tx: &tx, scope, events: Vec::new() };
     let left = groups::leave_all(&change, directory, known).await?;
     if let Some(user) = row.user_id {

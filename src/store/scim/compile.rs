@@ -8,7 +8,7 @@ use super::json::{Json, ORDINAL};
 use super::sql::{Sql, quoted};
 use super::text::Text;
 use super::{Field, Served, Stored};
-use crate::model::id::DirectoryId;
+use crate::model::id::{DirectoryId, bare_uuid};
 use crate::protocol::scim::filter::{AttributeRef, Filter, Kind, Literal, Operator};
 use sea_orm::DbBackend;
 
@@ -244,11 +244,8 @@ impl<'c, S: Stored> Compiler<'c, S> {
                 Cond::exact(Sql::of(if *literal { "? = 'true'" } else { "? = 'false'" }, [text]))
             }
             (Operand::Number(sql), Literal::Number(literal)) => number(sql, operator, literal),
-            (Operand::Id { column, text }, Literal::Text(literal)) => match uuid::Uuid::try_parse(literal) {
-                Ok(id)
-                    if id.to_string() == *literal
-                        && (operator == Operator::Equal || operator.is_ordering()) =>
-                {
+            (Operand::Id { column, text }, Literal::Text(literal)) => match bare_uuid(literal) {
+                Some(id) if operator == Operator::Equal || operator.is_ordering() => {
                     Cond::exact(Sql::of(&format!("? {} ?", sign(operator)), [column, &Sql::value(id)]))
                 }
                 _ if operator == Operator::Equal => Cond::constant(false),

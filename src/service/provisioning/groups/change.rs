@@ -1,11 +1,9 @@
 //! PUT and PATCH: a directory group changes its name, its externalId, or who is in it. What changes nothing moves
 //! neither version nor `lastModified`, and is no event.
 
-use super::super::{ATTEMPTS, Refusal};
+use super::super::{Refusal, check_version, persist};
 use super::members::{Changed, Place, carry_out};
-use super::{
-    Change, DirectoryGroup, check_version, fill, not_found, parse_id, resource, settle, tell_members,
-};
+use super::{Change, DirectoryGroup, fill, lost, not_found, resource, tell_members};
 use crate::model::event::EventKind;
 use crate::model::id::{DirectoryGroupId, DirectoryId};
 use crate::model::tenant::TenantScope;
@@ -50,19 +48,10 @@ pub async fn change(
     edit: &GroupEdit,
 ) -> Result<DirectoryGroup, Refusal> {
     let (scope, directory) = permissions::directory(ctx)?;
-    let known = parse_id(id).ok_or_else(|| not_found(id))?;
-    let mut result = Err(Refusal::Race);
-    for _ in 0..ATTEMPTS {
-        result = match attempt(services, ctx, scope, (directory, known), if_match, edit).await {
-            Ok(Some(row)) => return Ok(row),
-            Ok(None) => return Err(not_found(id)),
-            Err(error) => Err(error),
-        };
-        if !matches!(result, Err(Refusal::Race)) {
-            break;
-        }
-    }
-    settle(result)
+    let known = DirectoryGroupId::from_bare(id).ok_or_else(|| not_found(id))?;
+    persist(lost, || attempt(services, ctx, scope, (directory, known), if_match, edit))
+        .await?
+        .ok_or_else(|| not_found(id))
 }
 
 async fn attempt(
@@ -77,7 +66,7 @@ async fn attempt(
     let Some(before) = store::directory_groups::lock(&tx, scope, directory, id).await? else {
         return Ok(None);
     };
-    check_version(&before, if_match)?;
+    check_version(before.version, if_match)?;
     let earlier = resource(&before);
     let (after, membership) = edit.apply(&earlier)?;
     let attributes = after.changed_since(&earlier);

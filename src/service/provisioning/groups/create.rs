@@ -1,8 +1,8 @@
 //! POST: a new directory group with its members.
 
-use super::super::{ATTEMPTS, Refusal};
+use super::super::{Refusal, persist};
 use super::members::{Place, carry_out};
-use super::{Change, DirectoryGroup, fill, settle, tell_members};
+use super::{Change, DirectoryGroup, fill, lost, tell_members};
 use crate::model::event::EventKind;
 use crate::model::id::{DirectoryGroupId, DirectoryId};
 use crate::model::tenant::TenantScope;
@@ -19,14 +19,7 @@ use serde_json::{Value, json};
 /// directory.
 pub async fn create(services: &Services, ctx: &Ctx, sent: &SentGroup) -> Result<DirectoryGroup, Refusal> {
     let (scope, directory) = permissions::directory(ctx)?;
-    let mut result = Err(Refusal::Race);
-    for _ in 0..ATTEMPTS {
-        result = attempt(services, ctx, scope, directory, sent).await;
-        if !matches!(result, Err(Refusal::Race)) {
-            break;
-        }
-    }
-    settle(result)
+    persist(lost, || attempt(services, ctx, scope, directory, sent)).await
 }
 
 async fn attempt(

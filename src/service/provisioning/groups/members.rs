@@ -6,7 +6,6 @@ use crate::model::tenant::TenantScope;
 use crate::model::time::Timestamp;
 use crate::protocol::scim::ScimError;
 use crate::protocol::scim::membership::{Ids, Membership, Staying};
-use crate::service::provisioning::parse_id;
 use crate::store::{self, Tx};
 use std::collections::BTreeSet;
 
@@ -49,12 +48,12 @@ fn unknown(id: &str) -> Refusal {
 
 /// The ids that may be somebody's.
 fn parsed(ids: &Ids) -> BTreeSet<DirectoryUserId> {
-    ids.iter().filter_map(|id| parse_id(id)).collect()
+    ids.iter().filter_map(|id| DirectoryUserId::from_bare(id)).collect()
 }
 
 /// The same, where each must be.
 fn all_parsed(ids: &Ids) -> Result<BTreeSet<DirectoryUserId>, Refusal> {
-    ids.iter().map(|id| parse_id(id).ok_or_else(|| unknown(id))).collect()
+    ids.iter().map(|id| DirectoryUserId::from_bare(id).ok_or_else(|| unknown(id))).collect()
 }
 
 /// Changes who is in the group.

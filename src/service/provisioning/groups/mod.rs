@@ -21,6 +21,7 @@ pub use remove::remove;
 pub(super) use of_users::leave_all;
 
 use super::Refusal;
+use super::listing::Listing as _;
 use super::person::Change;
 use crate::model::event::EventKind;
 use crate::model::id::{DirectoryGroupId, DirectoryUserId};
@@ -45,7 +46,7 @@ pub fn version(row: &DirectoryGroup) -> String {
 
 /// The absolute URL of the resource.
 pub fn location(services: &Services, row: &DirectoryGroup) -> String {
-    services.settings.url(&format!("/scim/v2/Groups/{}", row.id.uuid()))
+    Groups::location(services, row.id.uuid())
 }
 
 /// The representation that leaves, without members.
@@ -59,26 +60,16 @@ pub fn representation(services: &Services, row: &DirectoryGroup) -> Value {
     resource(row).to_json(&row.id.uuid().to_string(), &meta)
 }
 
-/// The id of a directory group as it stands in a URL or filter: only in the spelling that we gave.
-fn parse_id(text: &str) -> Option<DirectoryGroupId> {
-    let uuid = uuid::Uuid::try_parse(text).ok()?;
-    (uuid.to_string() == text).then_some(DirectoryGroupId(uuid))
-}
-
 fn not_found(id: &str) -> Refusal {
     ScimError::not_found("Group", id).into()
 }
 
-/// The end of the attempts: somebody who was to become a member was deleted at that moment each time.
-fn settle<T>(result: Result<T, Refusal>) -> Result<T, Refusal> {
-    match result {
-        Err(Refusal::Race) => Err(ScimError::new(
-            409,
-            "Somebody who was to become a member is being deleted at this moment. Nothing was changed; try again.",
-        )
-        .into()),
-        other => other,
-    }
+/// Somebody who was to become a member was deleted at that moment each time.
+fn lost() -> ScimError {
+    ScimError::new(
+        409,
+        "Somebody who was to become a member is being deleted at this moment. Nothing was changed; try again.",
+    )
 }
 
 /// Writes what a resource says into the columns that are made from it.
@@ -87,12 +78,6 @@ fn fill(row: &mut DirectoryGroup, resource: GroupResource) {
     row.display_name_key = fold(resource.display_name());
     row.external_id = resource.external_id().map(str::to_owned);
     row.attributes = resource.into_value();
-}
-
-/// Refuses unless the row is at a version that `If-Match` names.
-fn check_version(row: &DirectoryGroup, if_match: Option<&str>) -> Result<(), ScimError> {
-    let current = version(row);
-    if etag::if_match(if_match, &current) { Ok(()) } else { Err(ScimError::precondition_failed(&current)) }
 }
 
 /// Notes who came or went, in pieces.

@@ -2,11 +2,11 @@
 //! users, and none for directories where nobody is in a group, which most are.
 
 use super::super::Refusal;
-use super::{Change, DirectoryGroupId};
+use super::super::listing::Listing;
+use super::{Change, DirectoryGroupId, Groups};
 use crate::model::id::{DirectoryId, DirectoryUserId};
 use crate::model::tenant::TenantScope;
 use crate::service::permissions;
-use crate::service::provisioning::parse_id;
 use crate::service::{Ctx, Error, Services};
 use crate::store;
 use crate::store::directory_group_members::GroupOfUser;
@@ -39,12 +39,12 @@ pub async fn attach(services: &Services, ctx: &Ctx, users: &mut [Value]) -> Resu
 }
 
 fn id_of(user: &Value) -> Option<DirectoryUserId> {
-    parse_id(user.get("id")?.as_str()?)
+    DirectoryUserId::from_bare(user.get("id")?.as_str()?)
 }
 
 fn shown(services: &Services, found: &GroupOfUser) -> Value {
     let id = found.group.uuid().to_string();
-    let reference = services.settings.url(&format!("/scim/v2/Groups/{id}"));
+    let reference = Groups::location(services, found.group.uuid());
     json!({ "value": id, "$ref": reference, "display": found.display, "type": "direct" })
 }
 

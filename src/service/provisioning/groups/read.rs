@@ -2,7 +2,7 @@
 
 use super::super::Refusal;
 use super::super::listing::{Kind, Listing, Reach, Resource, Wanted};
-use super::{DirectoryGroup, not_found, parse_id, representation};
+use super::{DirectoryGroup, not_found, representation};
 use crate::model::id::DirectoryGroupId;
 use crate::protocol::scim::membership::MEMBERS;
 use crate::protocol::scim::{IndexKey, fold};
@@ -18,7 +18,7 @@ use uuid::Uuid;
 /// 404 for an id of any shape that is none of this directory.
 pub async fn find(services: &Services, ctx: &Ctx, id: &str) -> Result<DirectoryGroup, Refusal> {
     let (scope, directory) = permissions::directory(ctx)?;
-    let known = parse_id(id).ok_or_else(|| not_found(id))?;
+    let known = DirectoryGroupId::from_bare(id).ok_or_else(|| not_found(id))?;
     let row = store::directory_groups::find(&services.db, scope, directory, known).await?;
     row.ok_or_else(|| not_found(id))
 }
@@ -87,7 +87,7 @@ impl Listing for Groups {
             IndexKey::DisplayName(name) => {
                 store::directory_groups::find_by_name(&services.db, scope, directory, &fold(name)).await?
             }
-            IndexKey::Id(id) => match parse_id(id) {
+            IndexKey::Id(id) => match DirectoryGroupId::from_bare(id) {
                 Some(id) => store::directory_groups::find(&services.db, scope, directory, id).await?,
                 None => None,
             },

@@ -1,8 +1,9 @@
 //! DELETE: the directory group goes with its memberships; its name is free again. The people stay.
 
-use super::super::Refusal;
-use super::{Change, check_version, not_found, parse_id, tell_members};
+use super::super::{Refusal, check_version};
+use super::{Change, not_found, tell_members};
 use crate::model::event::EventKind;
+use crate::model::id::DirectoryGroupId;
 use crate::service::permissions;
 use crate::service::roles::{self, People};
 use crate::service::{Ctx, Services};
@@ -16,11 +17,11 @@ use std::collections::BTreeSet;
 /// 404 for an id of any shape that is none of this directory; 412 if `if_match` names another version.
 pub async fn remove(services: &Services, ctx: &Ctx, id: &str, if_match: Option<&str>) -> Result<(), Refusal> {
     let (scope, directory) = permissions::directory(ctx)?;
-    let known = parse_id(id).ok_or_else(|| not_found(id))?;
+    let known = DirectoryGroupId::from_bare(id).ok_or_else(|| not_found(id))?;
     let tx = services.begin().await?;
     let row = store::directory_groups::lock(&tx, scope, directory, known).await?;
     let row = row.ok_or_else(|| not_found(id))?;
-    check_version(&row, if_match)?;
+    check_version(row.version, if_match)?;
     let left = store::directory_group_members::keep_only(&tx, scope, known, &BTreeSet::new()).await?;
     let given = store::role_mappings::delete_of_group(&tx, scope, known).await?;
     store::directory_groups::delete(&tx, scope, directory, known).await?;

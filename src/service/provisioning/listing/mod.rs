@@ -10,7 +10,7 @@ mod walk;
 
 pub use walk::Walks;
 
-use super::Refusal;
+use super::{Refusal, Users};
 use crate::model::dns_name::DomainName;
 use crate::model::id::DirectoryId;
 use crate::model::tenant::TenantScope;
@@ -56,7 +56,7 @@ impl Resource {
             return Cow::Borrowed(&self.whole);
         }
         let member = |id: &Uuid| {
-            let reference = services.settings.url(&format!("/scim/v2/Users/{id}"));
+            let reference = Users::location(services, *id);
             json!({ "value": id.to_string(), "$ref": reference, "type": "User" })
         };
         let mut whole = self.whole.clone();
@@ -97,6 +97,11 @@ pub trait Listing: Send + Sync + 'static {
     type Table: Stored;
     /// Where its resources are read, below the public URL, with slashes around.
     const ENDPOINT: &'static str;
+
+    /// The absolute URL of the resource with this id.
+    fn location(services: &Services, id: Uuid) -> String {
+        services.settings.url(&format!("{}{id}", Self::ENDPOINT))
+    }
 
     /// How far the caller reaches.
     fn reach(ctx: &Ctx) -> Result<Reach<'_>, Error>;
@@ -365,7 +370,7 @@ async fn by_index(
     if count > 0 {
         rows = match &before {
             Some(before) => {
-                known = before.total.filter(|_| query.filter.is_some());
+                known = query.filter.is_some().then_some(before.total);
                 forward(parts, Some(&before.place), 0, count).await?
             }
             None => forward(parts, None, offset, count).await?,
