@@ -5,7 +5,6 @@
 //! one answer, so that nobody can sort stolen secrets by it.
 
 use super::cache::KnownApiKey;
-pub use super::scim_credentials::scim_token;
 use super::{Error, Services};
 use crate::model::actor::Actor;
 use crate::model::secret::{Token, TokenKind};

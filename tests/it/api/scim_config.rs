@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postern::model::tenant::TenantScope;
-use postern::service::credentials;
+use postern::service::scim_credentials;
 use postern::store;
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ async fn read(app: &TestApp, organization: &str) -> Value {
 /// Whether a secret opens a directory now.
 async fn opens(app: &TestApp, secret: &str) -> bool {
     let services = app.services();
-    credentials::scim_token(services, secret, services.clock.now()).await.is_ok()
+    scim_credentials::scim_token(services, secret, services.clock.now()).await.is_ok()
 }
 
 on_both! {

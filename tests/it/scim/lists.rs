@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postern::protocol::scim::{Conformance, UserResource};
-use postern::service::{Ctx, credentials, provisioning};
+use postern::service::{Ctx, provisioning, scim_credentials};
 use serde_json::{Value, json};
 
 use super::{LIST, Tenant, user};
@@ -17,7 +17,7 @@ mod cursors;
 async fn context(tenant: &Tenant<'_>) -> Ctx {
     let services = tenant.app.services();
     let now = services.clock.now();
-    let known = credentials::scim_token(services, &tenant.token, now).await.expect("the token");
+    let known = scim_credentials::scim_token(services, &tenant.token, now).await.expect("the token");
     Ctx { actor: known.actor(), now, request_id: Arc::from("test"), ip: None }
 }
 
