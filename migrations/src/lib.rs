@@ -16,6 +16,7 @@ mod m0003_directories;
 mod m0004_credentials;
 mod m0005_events;
 mod m0006_groups;
+mod m0008_oauth;
 
 /// All steps, oldest first.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_credentials::Step),
             Box::new(m0005_events::Step),
             Box::new(m0006_groups::Step),
+            Box::new(m0008_oauth::Step),
         ]
     }
 }

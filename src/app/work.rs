@@ -44,6 +44,7 @@ pub(super) fn start(tracker: &TaskTracker, stop: &CancellationToken, state: &Arc
     repeat(tracker, stop, "forgetting idle limits", FORGET_EVERY, move || {
         state.limits.credentials.forget_idle();
         state.limits.scim.forget_idle();
+        state.limits.oauth_clients.forget_idle();
         state.limits.addresses.forget_idle();
         std::future::ready(Ok(()))
     });

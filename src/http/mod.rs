@@ -11,6 +11,7 @@ pub mod health;
 pub mod limits;
 pub mod methods;
 pub mod middleware;
+pub mod oauth;
 pub mod pages;
 pub mod payload;
 pub mod same_origin;
@@ -77,12 +78,15 @@ pub fn routes(doors: &Doors) -> impl poem::Endpoint<Output = Response> + 'static
 
     let well_known = Route::new()
         .at("/jwks.json", methods::Methods::new().get(api::access_tokens::key_set))
+        .at("/oauth-authorization-server", methods::Methods::new().get(oauth::server_metadata))
+        .at("/oauth-protected-resource/scim/v2", methods::Methods::new().get(oauth::resource_metadata))
         .with(SecurityHeaders::new(HeaderProfile::Api, https))
         .with(doors.metrics.surface("well_known"));
 
     let services = Arc::clone(&state.services);
     let tree = pages::add_to(Route::new(), doors)
         .nest("/saml", saml::routes(doors))
+        .nest("/oauth", oauth::routes(doors))
         .nest("/.well-known", well_known)
         .nest("/api/v1", api)
         .nest("/docs", docs)

@@ -23,12 +23,17 @@ pub struct LimitSettings {
     pub sign_in_per_minute: NonZeroU32,
 }
 
+/// Access tokens that one OAuth client is given in a minute: one an hour is what it needs.
+const TOKENS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).unwrap();
+
 /// The limits, one bucket for each key.
 pub struct Limits {
     /// By API key or session.
     pub credentials: Limiter<Uuid>,
     /// By SCIM token.
     pub scim: Limiter<Uuid>,
+    /// By OAuth client of a directory, at the token endpoint.
+    pub oauth_clients: Limiter<Uuid>,
     /// By client address, on sign-in routes and for refused credentials.
     pub addresses: Limiter<IpAddr>,
 }
@@ -47,6 +52,10 @@ impl Limits {
             ),
             scim: Limiter::new(
                 bucket("scim-token", settings.scim_per_second, settings.scim_burst),
+                clock.clone(),
+            ),
+            oauth_clients: Limiter::new(
+                LimitPolicy::new("oauth-client", TOKENS_PER_MINUTE, Duration::from_mins(1)),
                 clock.clone(),
             ),
             addresses: Limiter::new(

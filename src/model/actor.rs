@@ -1,7 +1,9 @@
 //! Who acts: decided once, from the credential, before anything else happens.
 
 use super::dns_name::DomainName;
-use super::id::{ApiKeyId, ConnectionId, DirectoryId, OrganizationId, ScimTokenId, SessionId, UserId};
+use super::id::{
+    ApiKeyId, ConnectionId, DirectoryId, OrganizationId, ScimClientId, ScimTokenId, SessionId, UserId,
+};
 use super::scope::ScopeSet;
 use super::state::Role;
 
@@ -10,12 +12,15 @@ use super::state::Role;
 pub enum DirectoryCredential {
     /// A SCIM token that somebody pasted into the IdP.
     Token(ScimTokenId),
+    /// An access token that an OAuth client of the directory was given.
+    Client(ScimClientId),
 }
 
 impl DirectoryCredential {
     /// The bare id, for what is counted by credential.
     pub const fn uuid(self) -> uuid::Uuid {
         match self {
+            Self::Client(id) => id.uuid(),
             Self::Token(id) => id.uuid(),
         }
     }
@@ -24,6 +29,7 @@ impl DirectoryCredential {
 impl std::fmt::Display for DirectoryCredential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Client(id) => id.fmt(f),
             Self::Token(id) => id.fmt(f),
         }
     }
@@ -62,6 +68,7 @@ impl Actor {
             Self::Key { .. } => "api_key",
             Self::Person { .. } => "user",
             Self::Directory { credential: DirectoryCredential::Token(_), .. } => "scim_token",
+            Self::Directory { credential: DirectoryCredential::Client(_), .. } => "scim_client",
             Self::Idp { .. } => "saml_connection",
             Self::System => "system",
         }

@@ -33,6 +33,8 @@ words!(
         ScimTokenRotationCanceled = "scim_token.rotation_canceled",
         /// The token ends in so many days: rotate it, or the IdP's pushes stop.
         ScimTokenExpiring = "scim_token.expiring",
+        ScimClientCreated = "scim_client.created",
+        ScimClientRevoked = "scim_client.revoked",
         DirectoryUserCreated = "directory_user.created",
         DirectoryUserUpdated = "directory_user.updated",
         DirectoryUserDeactivated = "directory_user.deactivated",

@@ -168,6 +168,12 @@ id!(
     /// A SCIM token.
     ScimTokenId, "sct");
 id!(
+    /// An OAuth client of a directory.
+    ScimClientId, "scl");
+id!(
+    /// An access token of an OAuth client of a directory.
+    ScimAccessTokenId, "sat");
+id!(
     /// A directory user; over SCIM its bare UUID is the resource's `id`.
     DirectoryUserId, "dus");
 id!(

@@ -22,6 +22,10 @@ pub enum TokenKind {
     ApiKey,
     /// A SCIM token of a directory.
     ScimToken,
+    /// The secret of an OAuth client of a directory.
+    ScimClientSecret,
+    /// An access token of an OAuth client of a directory.
+    ScimAccessToken,
     /// The link of an invite.
     InviteLink,
     /// A session cookie.
@@ -37,6 +41,8 @@ impl TokenKind {
             Self::OperatorKey => "pstn_op_",
             Self::ApiKey => "pstn_key_",
             Self::ScimToken => "pstn_scim_",
+            Self::ScimClientSecret => "pstn_scs_",
+            Self::ScimAccessToken => "pstn_sat_",
             Self::InviteLink => "pstn_inv_",
             Self::Session => "pstn_ses_",
             Self::Browser => "pstn_bro_",

@@ -138,6 +138,27 @@ words!(
 );
 
 words!(
+    /// How an OAuth client of a directory proves itself at the token endpoint.
+    ClientAuthentication {
+        /// By its id and secret in an `Authorization: Basic` header.
+        SecretBasic = "client_secret_basic",
+        /// By a JWT that it signs (RFC 7523).
+        PrivateKeyJwt = "private_key_jwt",
+    }
+);
+
+words!(
+    /// What a client assertion may be signed with.
+    SigningAlgorithm {
+        Ps256 = "PS256",
+        Es256 = "ES256",
+        EdDsa = "EdDSA",
+        /// Only where it was chosen at registration.
+        Rs256 = "RS256",
+    }
+);
+
+words!(
     /// Where an invite stands.
     InviteStatus {
         /// Not answered yet.

@@ -67,7 +67,7 @@ pub struct UpdateDirectory {
 /// Changes how the directory is set.
 ///
 /// # Errors
-/// [`Error::Forbidden`]; [`Error::PreconditionFailed`].
+/// [`Error::Forbidden`]; [`Error::PreconditionFailed`]; 409 `no_oauth_client`.
 pub async fn update(
     services: &Services,
     ctx: &Ctx,
@@ -89,6 +89,15 @@ pub async fn update(
     }
     if (directory.foreign_addresses, directory.oauth_only) != (before.foreign_addresses, before.oauth_only) {
         may(ctx, organization, Action::ChangeTrust)?;
+    }
+    if directory.oauth_only && !before.oauth_only {
+        let clients = store::scim_clients::list(&tx, scope).await?;
+        if clients.iter().all(|client| client.revoked_at.is_some()) {
+            return Err(Error::conflict(
+                "no_oauth_client",
+                "This directory has no OAuth client, so nobody could come in. Register one first.",
+            ));
+        }
     }
     directory.updated_at = ctx.now;
     let changed = changes(&before, &directory);

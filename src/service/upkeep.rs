@@ -8,10 +8,12 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_hours(24);
 /// How long a session that is over can still be looked at.
 const KEEP_SESSIONS: Duration = DAY.saturating_mul(7);
+/// How long the log can tell an access token that has ended from one that never was.
+const KEEP_TOKENS: Duration = DAY;
 /// How long the sign-in log reaches back.
 const KEEP_ATTEMPTS: Duration = DAY.saturating_mul(30);
 
-/// Deletes expired sessions, sign-in attempts, used assertions and idempotency keys; tells how many rows.
+/// Deletes expired sessions, sign-in attempts, used assertions, access tokens and idempotency keys; tells how many rows.
 pub async fn prune(services: &Services) -> Result<u64, Error> {
     let scope = InstallationScope::established();
     let now = services.clock.now();
@@ -19,6 +21,7 @@ pub async fn prune(services: &Services) -> Result<u64, Error> {
     let sessions = store::sessions::prune(&tx, scope, now.minus(KEEP_SESSIONS)).await?;
     let attempts = store::sign_in_attempts::prune(&tx, scope, now, now.minus(KEEP_ATTEMPTS)).await?;
     let answers = store::idempotency_keys::prune(&tx, scope, now).await?;
+    let tokens = store::scim_clients::prune(&tx, scope, now, now.minus(KEEP_TOKENS)).await?;
     tx.commit().await?;
-    Ok(sessions + attempts + answers)
+    Ok(sessions + attempts + answers + tokens)
 }

@@ -57,6 +57,9 @@ unique_keys! {
     PendingInvite = ("invites_organization_id_email_pending_key", "invites.organization_id, invites.email"),
     /// The assertion was used before.
     UsedAssertion = ("used_assertions_pkey", "used_assertions.connection_id, used_assertions.assertion_id"),
+    /// The client assertion was used before.
+    UsedClientAssertion =
+        ("used_client_assertions_pkey", "used_client_assertions.client_id, used_client_assertions.jti"),
     /// The idempotency key was used before.
     IdempotencyKey = ("idempotency_keys_pkey", "idempotency_keys.credential, idempotency_keys.key"),
 }

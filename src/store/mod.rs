@@ -25,6 +25,7 @@ pub mod migrations;
 pub mod organizations;
 pub mod role_mappings;
 pub mod scim;
+pub mod scim_clients;
 pub mod scim_tokens;
 pub mod sessions;
 pub mod sign_in_attempts;

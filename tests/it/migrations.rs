@@ -98,11 +98,14 @@ async fn entities_fit(backend: Backend) {
         organizations,
         role_mappings,
         saml_connections,
+        scim_access_tokens,
+        scim_clients,
         scim_tokens,
         sessions,
         sign_in_attempts,
         signing_keys,
         used_assertions,
+        used_client_assertions,
         users,
     );
     assert_eq!(seen, tables(&connection).await, "a table without an entity, or not looked at here");

@@ -5,6 +5,7 @@ mod door;
 mod entra;
 mod groups;
 mod lists;
+mod oauth;
 mod okta;
 mod profile;
 mod races;

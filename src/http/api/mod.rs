@@ -19,6 +19,7 @@ pub mod me;
 pub mod members;
 pub mod organizations;
 pub mod role_mappings;
+pub mod scim_clients;
 pub mod scim_tokens;
 
 use poem_openapi::{OpenApiService, Tags};
@@ -58,6 +59,7 @@ pub type Nouns = (
     connections::ConnectionsApi,
     directories::DirectoriesApi,
     scim_tokens::ScimTokensApi,
+    scim_clients::ScimClientsApi,
     members::MembersApi,
     groups::GroupsApi,
     role_mappings::RoleMappingsApi,
@@ -76,6 +78,7 @@ pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
         connections::ConnectionsApi,
         directories::DirectoriesApi,
         scim_tokens::ScimTokensApi,
+        scim_clients::ScimClientsApi,
         members::MembersApi,
         groups::GroupsApi,
         role_mappings::RoleMappingsApi,

@@ -9,8 +9,8 @@ use crate::http::payload::framework::unauthenticated;
 use crate::http::state::State;
 use crate::protocol::scim::Conformance;
 use crate::service::scim_credentials::{self, ScimRefusal};
-use crate::service::{Ctx, Services};
-use poem::http::{HeaderValue, header};
+use crate::service::{Ctx, Services, scim_oauth};
+use poem::http::header;
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use std::sync::Arc;
 
@@ -47,19 +47,22 @@ fn presented(request: &Request) -> Option<&str> {
     }
 }
 
-fn refused(detail: &'static str, challenge: &'static str) -> Problem {
+/// A refusal that says where an OAuth client learns how to come in (RFC 9728 §5.1).
+fn refused(state: &State, detail: &'static str, error: &str) -> Problem {
     let mut problem = unauthenticated();
     problem.detail = detail.into();
     problem.headers = None;
-    problem.header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+    let metadata = scim_oauth::resource_metadata_url(&state.services);
+    let challenge = format!("Bearer realm=\"scim\"{error}, resource_metadata=\"{metadata}\"");
+    problem.header(header::WWW_AUTHENTICATE, challenge)
 }
 
 /// One line in the log for a token that opens nothing: whose it was, and why not.
 fn note(refusal: &ScimRefusal, ctx: &Ctx) {
     let (reason, request_id) = (refusal.reason(), &*ctx.request_id);
-    let token = refusal.token();
-    let (organization, id) = (token.map(|row| row.organization_id), token.map(|row| row.id));
-    tracing::info!(reason, ?organization, token = ?id, request_id, "a SCIM token was refused");
+    let whose = refusal.whose();
+    let (organization, credential) = (whose.map(|it| it.organization), whose.map(|it| it.credential));
+    tracing::info!(reason, ?organization, ?credential, request_id, "a SCIM token was refused");
 }
 
 async fn authenticate(request: &Request) -> Result<ScimCaller> {
@@ -77,13 +80,14 @@ async fn authenticate(request: &Request) -> Result<ScimCaller> {
                 // The log tells the reasons apart, the answer does not.
                 note(&refusal, &ctx);
                 refused(
+                    &state,
                     "This SCIM token is not valid: it may be mistyped, revoked or expired. Make a new one for the \
                      directory.",
-                    "Bearer realm=\"scim\", error=\"invalid_token\"",
+                    ", error=\"invalid_token\"",
                 )
             }
         },
-        None => refused("A SCIM token is needed: send it as Authorization: Bearer.", "Bearer realm=\"scim\""),
+        None => refused(&state, "A SCIM token is needed: send it as Authorization: Bearer.", ""),
     };
     // Guessing is limited by address.
     if let Some(ip) = ctx.ip {

@@ -41,13 +41,21 @@ pub fn service_provider_config(base: &str) -> Value {
         "changePassword": { "supported": false },
         "sort": { "supported": true },
         "etag": { "supported": true },
-        "authenticationSchemes": [{
-            "type": "oauthbearertoken",
-            "name": "SCIM token",
-            "description": "A token of the directory, sent as Authorization: Bearer.",
-            "specUri": "https://www.rfc-editor.org/rfc/rfc6750",
-            "primary": true,
-        }],
+        "authenticationSchemes": [
+            {
+                "type": "oauthbearertoken",
+                "name": "SCIM token",
+                "description": "A token of the directory, sent as Authorization: Bearer.",
+                "specUri": "https://www.rfc-editor.org/rfc/rfc6750",
+                "primary": true,
+            },
+            {
+                "type": "oauth2",
+                "name": "OAuth 2.0 client credentials",
+                "description": "An access token with the scope scim, given to a client registered for the directory.",
+                "specUri": "https://www.rfc-editor.org/rfc/rfc6749",
+            },
+        ],
         "meta": {
             "resourceType": "ServiceProviderConfig",
             "location": format!("{base}/ServiceProviderConfig"),

@@ -110,8 +110,8 @@ on_both! {
         ];
         let words: Vec<&str> = reasons.iter().map(ScimRefusal::reason).collect();
         assert_eq!(words, ["expired", "revoked", "wrong"]);
-        let named = reasons[0].token().expect("whose it was");
-        assert_eq!(named.id.to_string(), text(&expired, "id"));
+        let named = reasons[0].whose().expect("whose it was");
+        assert_eq!(named.credential.to_string(), text(&expired, "id"));
     }
 
     async fn a_rotation_lets_both_in_until_the_overlap_ends(app: TestApp) {

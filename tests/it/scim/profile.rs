@@ -330,6 +330,8 @@ on_both! {
         app.patch(&path).bearer(&writer).json(&only).send().await.problem(403, "scope_missing");
         // Being strict changes nobody's trust.
         app.patch(&path).bearer(&writer).json(&json!({ "conformance": "profile" })).send().await.expect(200);
+        let client = json!({ "name": "IdP", "token_endpoint_auth_method": "client_secret_basic" });
+        app.post(&format!("{path}/oauth-clients")).operator().json(&client).send().await.expect(201);
         assert_eq!(acme.set("scim", &only).await.json()["oauth_only"], true);
         acme.get("/Users").send().await.scim_error(401, None);
         app.post(&format!("{path}/tokens")).operator().send().await.problem(409, "oauth_only");
