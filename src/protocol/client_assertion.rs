@@ -25,6 +25,8 @@ const MAX_JTI: usize = 255;
 const MAX_KEYS: usize = 10;
 /// The sizes of RSA keys that are taken, in bits.
 const RSA_BITS: std::ops::RangeInclusive<i32> = 2_048..=8_192;
+/// The exponent of RSA keys: 65537.
+const RSA_EXPONENT: [u8; 3] = [1, 0, 1];
 
 /// What is allowed unless a registration says otherwise.
 pub const DEFAULT_ALGORITHMS: [SigningAlgorithm; 3] =
@@ -184,7 +186,7 @@ fn rsa(number: usize, n: &str, e: &str) -> Result<DecodingKey, KeySetError> {
     let (modulus, exponent) = (integer(n).ok_or_else(broken)?, integer(e).ok_or_else(broken)?);
     let bits = modulus.num_bits();
     // A small exponent forgives careless padding, a huge one costs time, an even modulus is no product of primes.
-    let usual = |exponent: &BigNumRef| exponent.is_bit_set(0) && (17..=32).contains(&exponent.num_bits());
+    let usual = |exponent: &BigNumRef| exponent.to_vec() == RSA_EXPONENT;
     if !RSA_BITS.contains(&bits) || !usual(&exponent) || !modulus.is_bit_set(0) {
         return Err(KeySetError::Size(number, bits));
     }

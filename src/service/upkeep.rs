@@ -10,6 +10,8 @@ const DAY: Duration = Duration::from_hours(24);
 const KEEP_SESSIONS: Duration = DAY.saturating_mul(7);
 /// How long the log can tell an access token that has ended from one that never was.
 const KEEP_TOKENS: Duration = DAY;
+/// How much longer a client's assertion is remembered than it is good: another node's clock may be behind.
+const KEEP_ASSERTIONS: Duration = Duration::from_mins(5);
 /// How long the sign-in log reaches back.
 const KEEP_ATTEMPTS: Duration = DAY.saturating_mul(30);
 
@@ -21,7 +23,8 @@ pub async fn prune(services: &Services) -> Result<u64, Error> {
     let sessions = store::sessions::prune(&tx, scope, now.minus(KEEP_SESSIONS)).await?;
     let attempts = store::sign_in_attempts::prune(&tx, scope, now, now.minus(KEEP_ATTEMPTS)).await?;
     let answers = store::idempotency_keys::prune(&tx, scope, now).await?;
-    let tokens = store::scim_clients::prune(&tx, scope, now, now.minus(KEEP_TOKENS)).await?;
+    let (assertions, tokens) = (now.minus(KEEP_ASSERTIONS), now.minus(KEEP_TOKENS));
+    let tokens = store::scim_clients::prune(&tx, scope, assertions, tokens).await?;
     tx.commit().await?;
     Ok(sessions + attempts + answers + tokens)
 }

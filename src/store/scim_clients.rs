@@ -128,11 +128,12 @@ pub async fn find_token(
     Ok(Some(PresentedAccessToken { token, conformance: row.try_get("", "conformance")? }))
 }
 
-/// Deletes access tokens that ended before `tokens_before`, and assertions that could not be used any more.
+/// Deletes access tokens that ended before `tokens_before`, and assertions that could not be used any more at
+/// `assertions_before`.
 pub async fn prune(
     conn: &impl Conn,
     _scope: InstallationScope,
-    now: Timestamp,
+    assertions_before: Timestamp,
     tokens_before: Timestamp,
 ) -> Result<u64, StoreError> {
     let tokens = scim_access_tokens::Entity::delete_many()
@@ -140,7 +141,7 @@ pub async fn prune(
         .exec(conn.inner())
         .await?;
     let used = used_client_assertions::Entity::delete_many()
-        .filter(used_client_assertions::Column::ExpiresAt.lt(now))
+        .filter(used_client_assertions::Column::ExpiresAt.lt(assertions_before))
         .exec(conn.inner())
         .await?;
     Ok(tokens.rows_affected + used.rows_affected)

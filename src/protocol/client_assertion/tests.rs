@@ -218,6 +218,7 @@ fn only_public_keys_that_can_sign_are_registered() {
         (changed(ed.clone(), "x", json!("AAAA")), KeySetError::Broken(1)),
         (changed(rsa.clone(), "e", json!("AQ")), KeySetError::Size(1, 2048)),
         (changed(rsa.clone(), "e", json!("Aw")), KeySetError::Size(1, 2048)),
+        (changed(rsa.clone(), "e", json!("AQAD")), KeySetError::Size(1, 2048)),
         (rsa_jwk(&small), KeySetError::Size(1, 1024)),
         (changed(rsa.clone(), "alg", json!("RS256")), KeySetError::Algorithm(1)),
         (changed(ec.clone(), "alg", json!("ES384")), KeySetError::Algorithm(1)),
