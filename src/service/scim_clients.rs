@@ -68,7 +68,7 @@ fn check(new: &CreateScimClient) -> Result<(String, Keys), Error> {
             match new.jwks.as_ref().map(|set| KeySet::parse(set, &algorithms)) {
                 Some(Ok(set)) => keys = Keys { jwks: set.to_json(), algorithms },
                 Some(Err(error)) => {
-                    wrong("jwks", "jwks_invalid", format!("This JWK set is not taken: {error}."))
+                    wrong("jwks", "jwks_invalid", format!("This JWK set is not taken: {error}."));
                 }
                 None => {
                     let message = "A client with private_key_jwt needs its public keys, as a JWK set.";

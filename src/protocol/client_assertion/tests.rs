@@ -226,7 +226,7 @@ fn only_public_keys_that_can_sign_are_registered() {
         (json!({ "kid": 1 }), KeySetError::NotAKey(1)),
     ];
     for (key, error) in cases {
-        assert_eq!(parse(&[key.clone()]), Err(error), "{key}");
+        assert_eq!(parse(std::slice::from_ref(&key)), Err(error), "{key}");
     }
     assert_eq!(parse(&[ec.clone(), ec.clone()]), Err(KeySetError::SameKid));
     assert_eq!(parse(&[]), Err(KeySetError::NotASet));
