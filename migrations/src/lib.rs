@@ -16,6 +16,7 @@ mod m0003_directories;
 mod m0004_credentials;
 mod m0005_events;
 mod m0006_groups;
+mod m0007_lists;
 mod m0008_oauth;
 
 /// All steps, oldest first.
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_credentials::Step),
             Box::new(m0005_events::Step),
             Box::new(m0006_groups::Step),
+            Box::new(m0007_lists::Step),
             Box::new(m0008_oauth::Step),
         ]
     }

@@ -75,6 +75,11 @@ pub fn uuid_v7(now: Timestamp, random: &dyn Random) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(now.unix_millis(), &bytes).into_uuid()
 }
 
+/// What all UUIDv7 from this time on are not before, and all earlier ones are.
+pub fn uuid_v7_from(time: Timestamp) -> Uuid {
+    uuid::Builder::from_unix_timestamp_millis(time.unix_millis(), &[0; 10]).into_uuid()
+}
+
 /// A new random UUIDv4.
 pub fn uuid_v4(random: &dyn Random) -> Uuid {
     let mut bytes = [0_u8; 16];

@@ -1,4 +1,5 @@
-//! Deletes what is over and that nobody will ask for again. Run in the background; harmless on several nodes at once.
+//! Deletes what is over and that nobody will ask for again, and folds notes into counts. Run in the background; harmless
+//! on several nodes at once.
 
 use super::{Error, Services};
 use crate::model::tenant::InstallationScope;
@@ -26,5 +27,6 @@ pub async fn prune(services: &Services) -> Result<u64, Error> {
     let (assertions, tokens) = (now.minus(KEEP_ASSERTIONS), now.minus(KEEP_TOKENS));
     let tokens = store::scim_clients::prune(&tx, scope, assertions, tokens).await?;
     tx.commit().await?;
+    store::scim::totals::fold_departures(&services.db, scope, now).await?;
     Ok(sessions + attempts + answers + tokens)
 }

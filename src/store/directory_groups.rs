@@ -6,6 +6,7 @@ use super::Conn;
 use super::entities::directory_group_members as members;
 use super::entities::directory_groups::{Column, Entity};
 use super::error::StoreError;
+use super::scim::{Groups, Stored, totals};
 use crate::model::id::{DirectoryGroupId, DirectoryId, DirectoryUserId};
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::tenant::TenantScope;
@@ -179,5 +180,9 @@ pub async fn delete(
         .filter(Column::Id.eq(id))
         .exec(conn.inner())
         .await?;
-    Ok(done.rows_affected == 1)
+    if done.rows_affected == 0 {
+        return Ok(false);
+    }
+    totals::leave(conn, Groups::TABLE, scope, directory, id.uuid()).await?;
+    Ok(true)
 }

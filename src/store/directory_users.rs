@@ -5,6 +5,7 @@ pub use super::entities::directory_users::Model as DirectoryUser;
 use super::Conn;
 use super::entities::directory_users::{Column, Entity};
 use super::error::StoreError;
+use super::scim::{Stored, Users, totals};
 use crate::model::email::EmailAddress;
 use crate::model::id::{DirectoryId, DirectoryUserId, UserId};
 use crate::model::tenant::TenantScope;
@@ -109,5 +110,9 @@ pub async fn delete(
         .filter(Column::Id.eq(id))
         .exec(conn.inner())
         .await?;
-    Ok(done.rows_affected == 1)
+    if done.rows_affected == 0 {
+        return Ok(false);
+    }
+    totals::leave(conn, Users::TABLE, scope, directory, id.uuid()).await?;
+    Ok(true)
 }

@@ -84,6 +84,8 @@ async fn entities_fit(backend: Backend) {
     check_all!(
         api_keys,
         directories,
+        directory_counts,
+        directory_departures,
         directory_group_members,
         directory_groups,
         directory_users,

@@ -2,6 +2,8 @@
 
 pub mod api_keys;
 pub mod directories;
+pub mod directory_counts;
+pub mod directory_departures;
 pub mod directory_group_members;
 pub mod directory_groups;
 pub mod directory_users;

@@ -9,6 +9,7 @@ mod json;
 mod order;
 mod sql;
 mod text;
+pub mod totals;
 mod users;
 
 pub use compile::Cond;
@@ -134,6 +135,11 @@ impl List {
             few: filter.is_some_and(S::finds_few),
             order: sort.map_or_else(Order::of_making, |sort| Order::compile(&compiler, facts, sort)),
         })
+    }
+
+    /// Whether everything is listed.
+    pub fn is_whole(&self) -> bool {
+        self.cond.is_none()
     }
 
     /// Whether what the database finds needs no further look.

@@ -144,6 +144,41 @@ async fn what_goes_beyond_all_bounds_is_refused() {
     assert_eq!((&far["totalResults"], &far["itemsPerPage"]), (&json!(2), &json!(0)));
 }
 
+on_both! {
+    async fn totals_stay_right_whether_counted_once_or_again(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let total = async || {
+            let page = acme.get("/Users?count=1").send().await.expect(200).json();
+            page["totalResults"].as_u64().expect("a number")
+        };
+        let ids = push(&acme, 1_010).await;
+        app.clock.advance(Duration::from_mins(1));
+        assert_eq!(total().await, 1_010);
+        assert_eq!(total().await, 1_010, "now by what was counted");
+        for id in &ids[..3] {
+            acme.delete(id).send().await.expect(204);
+        }
+        assert_eq!(total().await, 1_007);
+        let late = acme.user("late@acme.com").await;
+        let later = acme.user("later@acme.com").await;
+        assert_eq!(total().await, 1_009);
+        acme.delete(&late).send().await.expect(204);
+        assert_eq!(total().await, 1_008);
+        // Counted anew, with people on both sides of the border and a departure of each.
+        app.clock.advance(Duration::from_mins(11));
+        assert_eq!(total().await, 1_008);
+        assert_eq!(total().await, 1_008);
+        for id in [&later, &ids[9]] {
+            acme.delete(id).send().await.expect(204);
+        }
+        assert_eq!(total().await, 1_006);
+        let globex = Tenant::new(&app, "Globex", "globex.com").await;
+        globex.user("jo@globex.com").await;
+        assert_eq!(globex.get("/Users?count=0").send().await.expect(200).json()["totalResults"], 1);
+        assert_eq!(total().await, 1_006);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn totals_are_right_beyond_one_chunk() {
     let app = TestApp::start().await;

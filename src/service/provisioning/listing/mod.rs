@@ -18,7 +18,7 @@ use crate::protocol::scim::filter::Filter;
 use crate::protocol::scim::membership::MEMBERS;
 use crate::protocol::scim::{IndexKey, ListQuery, Page, Paging, Projection, ResourceType, ScimError};
 use crate::service::{Ctx, Error, Services};
-use crate::store::scim::{List, Mark, Served, Stored};
+use crate::store::scim::{List, Mark, Served, Stored, totals};
 use cursor::Given;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -298,6 +298,9 @@ impl<L: Listing> Parted for Part<'_, L> {
 
     fn total(&self) -> BoxFuture<'_, Result<u64, Refusal>> {
         Box::pin(async move {
+            if self.list.is_whole() {
+                return whole_total::<L>(self.services, self.ctx).await;
+            }
             if self.list.is_exact() {
                 return Ok(self.list.count_sure::<L::Table>(&self.services.db).await?);
             }
@@ -314,6 +317,19 @@ impl<L: Listing> Parted for Part<'_, L> {
     fn asked(&self) -> &str {
         &self.asked
     }
+}
+
+/// How many resources of a type the directory has.
+async fn whole_total<L: Listing>(services: &Services, ctx: &Ctx) -> Result<u64, Refusal> {
+    let Reach { scope, directory, .. } = L::reach(ctx)?;
+    let total = totals::total::<L::Table>(&services.db, scope, directory, ctx.now).await?;
+    if total.fold_due
+        && let Err(error) = totals::fold::<L::Table>(&services.db, scope, directory, ctx.now).await
+    {
+        // The total is right without it, and whoever asks next tries again.
+        tracing::warn!(%error, "the resources of a directory could not be counted for later");
+    }
+    Ok(total.number)
 }
 
 /// A place in a list of parts.
