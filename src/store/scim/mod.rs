@@ -22,7 +22,7 @@ use super::error::StoreError;
 use super::{Conn, Db};
 use crate::model::id::DirectoryId;
 use crate::model::tenant::TenantScope;
-use crate::protocol::scim::filter::{Filter, Sort};
+use crate::protocol::scim::filter::{Filter, Operator, Sort};
 use compile::Compiler;
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, Iterable};
 use uuid::Uuid;
@@ -113,6 +113,7 @@ pub struct List {
     directory: DirectoryId,
     cond: Option<Cond>,
     few: bool,
+    ranged: bool,
     order: Order,
 }
 
@@ -133,6 +134,7 @@ impl List {
             directory,
             cond: compiler.everything(filter),
             few: filter.is_some_and(S::finds_few),
+            ranged: filter.is_some_and(has_range),
             order: sort.map_or_else(Order::of_making, |sort| Order::compile(&compiler, facts, sort)),
         })
     }
@@ -177,54 +179,80 @@ impl List {
         conn: &impl Conn,
         from: Option<&Mark>,
         backward: bool,
-        skip: u64,
+        mut skip: u64,
         limit: u64,
     ) -> Result<Vec<(S::Row, Mark)>, StoreError> {
         let columns: Vec<String> = <S::Entity as EntityTrait>::Column::iter()
             .map(|column| format!("r.{}", column.as_str()))
             .collect();
-        let mut found = Sql::raw(format!("SELECT {}", columns.join(", ")));
-        found.push(&self.order.selected());
-        found.push_text(&format!(" FROM {} AS r WHERE ", S::TABLE));
-        found.push(&self.matching());
-        let mut sql;
+        let mut sql = Sql::raw(format!("SELECT {}", columns.join(", ")));
+        sql.push(&self.order.selected());
+        sql.push_text(&format!(" FROM {} AS r WHERE ", S::TABLE));
         if self.order.is_of_ids() && !self.few {
-            sql = found;
-            let beyond = from.map(|mark| self.order.beyond(mark, "r.", backward));
-            if let Some(beyond) = beyond {
-                sql.push(&Sql::of(" AND ?", [&beyond]));
-            } else if skip > 0 && self.cond.is_none() && !backward {
-                return self.jump::<S>(conn, sql, skip, limit).await;
-            }
-            sql.push_text(&self.order.by("r.", backward));
+            let first = if from.is_none() && skip > 0 && self.cond.is_none() && !backward {
+                // Far into an unfiltered list: the index alone finds the first row of the page.
+                let place = [Sql::value(self.directory), page(std::mem::take(&mut skip), 1)];
+                let find =
+                    format!("(SELECT s.id FROM {} AS s WHERE s.directory_id = ? ORDER BY s.id?)", S::TABLE);
+                Some((Sql::of(&find, &place), true))
+            } else {
+                from.map(|mark| (Sql::value(mark.id), false))
+            };
+            sql.push(&self.along_the_ids(conn.inner().get_database_backend(), first, backward));
         } else {
+            sql.push(&self.matching());
             // Few are fetched as their index finds them; an order by id alone would invite a walk through all.
             let few = if self.few { "MATERIALIZED " } else { "" };
-            sql = Sql::of(&format!("WITH found AS {few}(?) SELECT * FROM found"), [&found]);
+            sql = Sql::of(&format!("WITH found AS {few}(?) SELECT * FROM found"), [&sql]);
             if let Some(mark) = from {
-                sql.push(&Sql::of(" WHERE ?", [&self.order.beyond(mark, "", backward)]));
+                sql.push(&Sql::of(" WHERE ?", [&self.order.beyond(mark, backward)]));
             }
-            sql.push_text(&self.order.by("", backward));
+            sql.push_text(&self.order.by(backward));
         }
         sql.push(&page(skip, limit));
         self.fetch::<S>(conn, sql).await
     }
 
-    /// Far into an unfiltered list: the index alone finds the first row of the page.
-    async fn jump<S: Stored>(
-        &self,
-        conn: &impl Conn,
-        mut sql: Sql,
-        skip: u64,
-        limit: u64,
-    ) -> Result<Vec<(S::Row, Mark)>, StoreError> {
-        let first = format!(
-            " AND r.id >= (SELECT s.id FROM {} AS s WHERE s.directory_id = ? ORDER BY s.id?) ORDER BY r.id",
-            S::TABLE
-        );
-        sql.push(&Sql::of(&first, [&Sql::value(self.directory), &page(skip, 1)]));
-        sql.push(&page(0, limit));
-        self.fetch::<S>(conn, sql).await
+    /// The condition and the order of a walk along the ids of the directory, from an id on (that one included, if it
+    /// says so).
+    ///
+    /// PostgreSQL must not think of the primary key, which would lead through all other directories as well, and may do
+    /// so by a plan that it keeps: as a range over both columns there is only the index that has both.
+    fn along_the_ids(&self, backend: DbBackend, from: Option<(Sql, bool)>, backward: bool) -> Sql {
+        let directory = Sql::value(self.directory);
+        let ascending = !self.order.is_descending() ^ backward;
+        let (beyond, until, direction) = if ascending { (">", "<=", "ASC") } else { ("<", ">=", "DESC") };
+        let mut sql = Sql::of("r.organization_id = ? AND ", [&Sql::value(self.scope.organization())]);
+        let both = backend == DbBackend::Postgres && !self.ranged;
+        let (place, by) = match (from, both) {
+            (None, true) => (
+                Sql::of("r.directory_id >= ? AND r.directory_id <= ?", [&directory, &directory]),
+                format!("r.directory_id {direction}, r.id {direction}"),
+            ),
+            (Some((id, included)), true) => {
+                let equal = if included { "=" } else { "" };
+                let place =
+                    format!("(r.directory_id, r.id) {beyond}{equal} (?, ?) AND r.directory_id {until} ?");
+                (
+                    Sql::of(&place, [&directory, &id, &directory]),
+                    format!("r.directory_id {direction}, r.id {direction}"),
+                )
+            }
+            (None, false) => (Sql::of("r.directory_id = ?", [&directory]), format!("r.id {direction}")),
+            (Some((id, included)), false) => {
+                let equal = if included { "=" } else { "" };
+                (
+                    Sql::of(&format!("r.directory_id = ? AND r.id {beyond}{equal} ?"), [&directory, &id]),
+                    format!("r.id {direction}"),
+                )
+            }
+        };
+        sql.push(&place);
+        if let Some(cond) = &self.cond {
+            sql.push(&Sql::of(" AND ?", [cond.maybe()]));
+        }
+        sql.push_text(&format!(" ORDER BY {by}"));
+        sql
     }
 
     async fn fetch<S: Stored>(&self, conn: &impl Conn, sql: Sql) -> Result<Vec<(S::Row, Mark)>, StoreError> {
@@ -237,6 +265,17 @@ impl List {
             found.push((model, mark));
         }
         Ok(found)
+    }
+}
+
+/// Whether an index may find a range of what the filter asks for: `userName sw "j"`, by itself or in a conjunction.
+fn has_range(filter: &Filter) -> bool {
+    match filter {
+        Filter::And(terms) => terms.iter().any(has_range),
+        Filter::Compare { attribute, operator: Operator::StartsWith, .. } => {
+            attribute.extension.is_none() && matches!(attribute.name.as_str(), "userName" | "displayName")
+        }
+        _ => false,
     }
 }
 

@@ -51,6 +51,8 @@ enum Type {
     Whole,
     Number,
     Text,
+    /// Text of a folded column: short, and perhaps in the order of an index.
+    Folded,
 }
 
 /// An order, compiled.
@@ -87,7 +89,7 @@ impl Order {
             },
             Values::Fixed(_) => (None, false),
         };
-        let is_text = key.as_ref().is_some_and(|(_, of)| *of == Type::Text);
+        let is_text = key.as_ref().is_some_and(|(_, of)| matches!(of, Type::Text | Type::Folded));
         let key = key.map(|(sql, of)| {
             if of != Type::Text {
                 return (sql, of);
@@ -115,25 +117,32 @@ impl Order {
     }
 
     /// The ORDER BY over the selected rows.
-    pub(super) fn by(&self, alias: &str, backward: bool) -> String {
+    pub(super) fn by(&self, backward: bool) -> String {
         let (direction, nulls) =
             if self.descending == backward { ("ASC", "LAST") } else { ("DESC", "FIRST") };
         match &self.key {
             Some(_) => {
                 format!(" ORDER BY {KEY}{} {direction} NULLS {nulls}, id {direction}", self.collation)
             }
-            None => format!(" ORDER BY {alias}id {direction}"),
+            None => format!(" ORDER BY id {direction}"),
         }
     }
 
     /// Where a selected row lies behind the mark, or before it if `backward`.
-    pub(super) fn beyond(&self, mark: &Mark, alias: &str, backward: bool) -> Sql {
+    pub(super) fn beyond(&self, mark: &Mark, backward: bool) -> Sql {
         let ascending = self.descending == backward;
         let sign = if ascending { ">" } else { "<" };
         let id = Sql::value(mark.id);
         let collation = self.collation;
         match (&self.key, &mark.key) {
-            (None, _) => Sql::of(&format!("{alias}id {sign} ?"), [&id]),
+            (None, _) => Sql::of(&format!("id {sign} ?"), [&id]),
+            (Some((_, Type::Folded)), Some(key)) => {
+                // Never missing; said so that an index finds the beginning.
+                let key = key.sql();
+                let beyond =
+                    format!("({KEY}{collation} {sign}= ? AND ({KEY}{collation} {sign} ? OR id {sign} ?))");
+                Sql::of(&beyond, [&key, &key, &id])
+            }
             (Some(_), Some(key)) => {
                 let key = key.sql();
                 let rest = if ascending { format!(" OR {KEY} IS NULL") } else { String::new() };
@@ -157,9 +166,14 @@ impl Order {
             Some((_, Type::Number)) => {
                 row.try_get::<Option<f64>>("", KEY)?.map(|value| Key::Number(value.to_bits()))
             }
-            Some((_, Type::Text)) => row.try_get::<Option<String>>("", KEY)?.map(Key::Text),
+            Some((_, Type::Text | Type::Folded)) => row.try_get::<Option<String>>("", KEY)?.map(Key::Text),
         };
         Ok(Mark { key, id })
+    }
+
+    /// Whether it is descending.
+    pub(super) fn is_descending(&self) -> bool {
+        self.descending
     }
 
     /// Whether the order is that of the ids.
@@ -173,7 +187,7 @@ fn key(operand: &Operand, attribute: &AttributeRef) -> (Option<(Sql, Type)>, boo
     match operand {
         Operand::Text(Text { sql, folded }) => {
             let folding = !folded && !attribute.case_exact && attribute.kind == Kind::String;
-            (Some((sql.clone(), Type::Text)), folding)
+            (Some((sql.clone(), if *folded { Type::Folded } else { Type::Text })), folding)
         }
         Operand::Boolean(sql) | Operand::Moment(sql) => (Some((sql.clone(), Type::Text)), false),
         Operand::Number(sql) => (Some((Sql::of("(? * 1.0)", [sql]), Type::Number)), false),
