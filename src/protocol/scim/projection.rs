@@ -1,11 +1,12 @@
 //! `attributes` and `excludedAttributes` (RFC 7644 §3.9): which parts of a resource an answer carries.
 //!
-//! Names may be qualified and may name sub-attributes; unknown ones select nothing. `id` and `schemas`
-//! always come.
+//! Names may be qualified and may name sub-attributes; unknown ones select nothing. What the tables return always (`id`
+//! and `schemas` do) comes whatever was asked for, what they return on request comes only by its name, and what they
+//! never return does not come.
 use serde_json::{Map, Value};
 
 use super::name::{self, Resolved};
-use super::schema::ResourceType;
+use super::schema::{Attribute, ResourceType, Returned};
 
 /// Which attributes to answer with. The default is all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,18 +66,24 @@ impl Projection {
 
     /// Takes away from a representation what was not asked for.
     pub fn apply(&self, resource_type: &ResourceType, resource: Value) -> Value {
-        if self.only.is_none() && self.without.is_empty() {
+        if self.only.is_none() && self.without.is_empty() && !resource_type.has_unasked() {
             return resource;
         }
         let Value::Object(object) = resource else { return resource };
         let mut shown = Map::new();
         for (key, value) in object {
-            let value = if key == "id" || key == "schemas" {
-                Some(value)
-            } else if resource_type.extension(&key).is_some() {
-                self.extension(&key, value)
-            } else {
-                self.attribute(None, &key, value)
+            let value = match (resource_type.extension(&key), value) {
+                (Some(schema), Value::Object(inside)) => {
+                    let inside: Map<_, _> = inside
+                        .into_iter()
+                        .filter_map(|(name, value)| {
+                            let value = self.attribute(schema.attribute(&name), Some(&key), &name, value)?;
+                            Some((name, value))
+                        })
+                        .collect();
+                    if inside.is_empty() { None } else { Some(Value::Object(inside)) }
+                }
+                (_, value) => self.attribute(resource_type.core_attribute(&key), None, &key, value),
             };
             if let Some(value) = value {
                 shown.insert(key, value);
@@ -85,29 +92,45 @@ impl Projection {
         Value::Object(shown)
     }
 
-    fn extension(&self, urn: &str, value: Value) -> Option<Value> {
-        let Value::Object(object) = value else { return Some(value) };
-        let shown: Map<_, _> = object
-            .into_iter()
-            .filter_map(|(key, value)| self.attribute(Some(urn), &key, value).map(|value| (key, value)))
-            .collect();
-        if shown.is_empty() { None } else { Some(Value::Object(shown)) }
+    fn attribute(
+        &self,
+        table: Option<&Attribute>,
+        extension: Option<&str>,
+        name: &str,
+        value: Value,
+    ) -> Option<Value> {
+        let asked = self.only.as_ref().map(|only| choice(only, extension, name));
+        let excluded = choice(&self.without, extension, name);
+        match table.map_or(Returned::Default, |table| table.returned) {
+            Returned::Always => return Some(value),
+            Returned::Never => return None,
+            Returned::Request if !self.names(extension, name) => return None,
+            Returned::Request | Returned::Default => {}
+        }
+        let simple = table.is_none_or(|table| table.sub_attributes.iter().all(Attribute::is_default));
+        match (&asked, &excluded) {
+            (Some(Choice::None), _) | (_, Choice::Whole) => None,
+            (None | Some(Choice::Whole), Choice::None) if simple => Some(value),
+            _ => trim(value, &|sub| {
+                let named = matches!(&asked, Some(Choice::Subs(subs)) if subs.contains(&sub));
+                match table.and_then(|table| table.sub(sub)).map_or(Returned::Default, |sub| sub.returned) {
+                    Returned::Always => true,
+                    Returned::Never => false,
+                    Returned::Request => named,
+                    Returned::Default => {
+                        let wanted = named || matches!(&asked, None | Some(Choice::Whole));
+                        wanted && !matches!(&excluded, Choice::Subs(subs) if subs.contains(&sub))
+                    }
+                }
+            }),
+        }
     }
 
-    fn attribute(&self, extension: Option<&str>, name: &str, value: Value) -> Option<Value> {
-        let value = match &self.only {
-            None => value,
-            Some(only) => match choice(only, extension, name) {
-                Choice::Whole => value,
-                Choice::None => return None,
-                Choice::Subs(subs) => trim(value, &|sub| subs.contains(&sub))?,
-            },
-        };
-        match choice(&self.without, extension, name) {
-            Choice::None => Some(value),
-            Choice::Whole => None,
-            Choice::Subs(subs) => trim(value, &|sub| !subs.contains(&sub)),
-        }
+    /// Whether an attribute, or a part of it, was asked for by its name.
+    fn names(&self, extension: Option<&str>, name: &str) -> bool {
+        let named =
+            |s: &Selector| s.extension.as_deref() == extension && s.attribute.as_deref() == Some(name);
+        self.only.as_ref().is_some_and(|only| only.iter().any(named))
     }
 }
 

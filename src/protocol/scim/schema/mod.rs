@@ -246,6 +246,17 @@ impl Attribute {
         find(&self.sub_attributes, name)
     }
 
+    /// Whether it comes back unless something else is asked for.
+    pub fn is_default(&self) -> bool {
+        self.returned == Returned::Default
+    }
+
+    /// Whether it, or a part of it, does not come back unless it is asked for by its name.
+    fn is_unasked(&self) -> bool {
+        matches!(self.returned, Returned::Request | Returned::Never)
+            || self.sub_attributes.iter().any(Self::is_unasked)
+    }
+
     /// Whether this is a complex attribute.
     pub fn is_complex(&self) -> bool {
         self.kind == Kind::Complex
@@ -288,6 +299,13 @@ impl ResourceType {
     /// A core or common attribute (`id`, `externalId`, `meta`, `schemas`), without case.
     pub fn core_attribute(&self, name: &str) -> Option<&Attribute> {
         self.core.attribute(name).or_else(|| find(&COMMON, name))
+    }
+
+    /// Whether anything that a resource may hold does not come back unless it is asked for by its name. What is not
+    /// advertised is not held either.
+    pub fn has_unasked(&self) -> bool {
+        let tables = std::iter::once(&self.core).chain(&self.extensions);
+        tables.flat_map(|schema| &schema.attributes).any(|a| a.advertised && a.is_unasked())
     }
 
     /// The extension of that URN, without case.

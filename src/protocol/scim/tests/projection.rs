@@ -60,3 +60,33 @@ fn what_is_dear_is_known_not_to_be_needed() {
     assert!(group(None, Some("members.display")).includes("members"));
     assert!(group(Some("id"), None).is_asked_for() && !group(None, Some("members")).is_asked_for());
 }
+
+#[test]
+fn the_tables_say_what_comes_only_when_asked_for_and_what_never() {
+    let mut table = schema::user().clone();
+    let returned = |attributes: &mut Vec<schema::Attribute>, name: &str, returned| {
+        let attribute = attributes.iter_mut().find(|attribute| attribute.name == name).unwrap();
+        attribute.returned = returned;
+    };
+    let attributes = &mut table.core.attributes;
+    returned(attributes, "nickName", schema::Returned::Request);
+    returned(attributes, "title", schema::Returned::Never);
+    returned(attributes, "displayName", schema::Returned::Always);
+    let emails = attributes.iter_mut().find(|attribute| attribute.name == "emails").unwrap();
+    returned(&mut emails.sub_attributes, "display", schema::Returned::Request);
+    returned(&mut emails.sub_attributes, "value", schema::Returned::Always);
+    let whole = shown(&user(json!({ "nickName": "A", "title": "T", "displayName": "Ada",
+        "emails": [{"value": "a@b.c", "type": "work", "display": "A"}] })));
+    let ask = |only, without| Projection::parse(&table, only, without).apply(&table, whole.clone());
+    let plain = ask(None, None);
+    assert!(plain.get("nickName").is_none() && plain.get("title").is_none());
+    assert_eq!(plain["emails"], json!([{"value": "a@b.c", "type": "work"}]));
+    assert_eq!(keys(&ask(Some("nickName,title"), None)), ["displayName", "id", "nickName", "schemas"]);
+    assert_eq!(
+        keys(&ask(Some("userName"), Some("displayName,id"))),
+        ["displayName", "id", "schemas", "userName"]
+    );
+    assert_eq!(ask(Some("emails.display"), None)["emails"], json!([{"value": "a@b.c", "display": "A"}]));
+    assert_eq!(ask(None, Some("emails.value,emails.type"))["emails"], json!([{"value": "a@b.c"}]));
+    assert!(ask(Some(CORE), None).get("nickName").is_none(), "a schema is not its attributes' name");
+}
