@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 const NUMBER_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_mins(5);
 const WARN_EVERY: Duration = Duration::from_mins(5);
+const SHED_EVERY: Duration = Duration::from_mins(1);
 const FORGET_EVERY: Duration = Duration::from_mins(1);
 /// The longest pause of a job that fails, unless its own is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -39,6 +40,14 @@ pub(super) fn start(tracker: &TaskTracker, stop: &CancellationToken, state: &Arc
     repeat(tracker, stop, "warning of tokens that expire", WARN_EVERY, move || {
         let services = Arc::clone(&services);
         async move { service::scim_tokens::warn_of_expiry(&services).await.map(drop) }
+    });
+    let services = Arc::clone(&state.services);
+    repeat(tracker, stop, "shedding idle connections", SHED_EVERY, move || {
+        let services = Arc::clone(&services);
+        async move {
+            services.db.shed_idle().await;
+            Ok(())
+        }
     });
     let state = Arc::clone(state);
     repeat(tracker, stop, "forgetting idle limits", FORGET_EVERY, move || {

@@ -16,13 +16,7 @@ use crate::model::id::{ConnectionId, LinkId, SignInAttemptId, UserId};
 use crate::model::random::Random;
 use crate::model::tenant::TenantScope;
 use crate::model::time::Timestamp;
-use sea_orm::sqlx::pool::PoolConnection;
-use sea_orm::sqlx::postgres::{PgArguments, Postgres};
-use sea_orm::sqlx::query::Query;
-use sea_orm::sqlx::types::{Json, Uuid};
-use sea_orm::sqlx::{self, Row as _};
-use sea_orm::{DbErr, RuntimeErr};
-use std::sync::Arc;
+use sea_orm::{ConnectionTrait as _, DbBackend, Statement, Value};
 
 /// What must hold of a usual sign-in: the connection is as it was when the response was verified, it serves the
 /// verified domain of the address, the subject is linked there to a user who has just this address and is an active
@@ -105,87 +99,73 @@ pub struct Entering<'a> {
     pub event: NewEvent,
 }
 
-/// A connection to PostgreSQL, for the two statements of one sign-in.
-#[derive(Debug)]
-pub struct Line(PoolConnection<Postgres>);
-
-fn failed(error: sqlx::Error) -> StoreError {
-    DbErr::Query(RuntimeErr::SqlxError(Arc::new(error))).into()
-}
-
-fn bound<'q>(sql: &'static str, scope: TenantScope, usual: Usual<'q>) -> Query<'q, Postgres, PgArguments> {
-    sqlx::query(sql)
-        .bind(usual.connection.uuid())
-        .bind(scope.organization().uuid())
-        .bind(usual.version)
-        .bind(usual.address.domain())
-        .bind(usual.subject)
-        .bind(usual.address.as_str())
-}
-
-impl Db {
-    /// A connection for a usual sign-in; `None` on SQLite, where a round trip costs nothing.
-    pub async fn line(&self) -> Result<Option<Line>, StoreError> {
-        if self.is_sqlite() {
-            return Ok(None);
-        }
-        let pool = self.write.get_postgres_connection_pool();
-        Ok(Some(Line(pool.acquire().await.map_err(failed)?)))
+impl Usual<'_> {
+    /// `$1` to `$6`.
+    fn values(&self, scope: TenantScope) -> Vec<Value> {
+        vec![
+            self.connection.into(),
+            scope.organization().into(),
+            self.version.into(),
+            self.address.domain().into(),
+            self.subject.into(),
+            self.address.as_str().into(),
+        ]
     }
 }
 
-impl Line {
-    /// Who signs in, if it is a usual sign-in. Nothing is locked yet.
-    pub async fn find(&mut self, scope: TenantScope, usual: Usual<'_>) -> Result<Option<Known>, StoreError> {
-        let row = bound(FIND, scope, usual).fetch_optional(&mut *self.0).await.map_err(failed)?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(Known {
-            link: LinkId(row.try_get::<Uuid, _>(0).map_err(failed)?),
-            user: UserId(row.try_get::<Uuid, _>(1).map_err(failed)?),
-            session_lifetime_seconds: row.try_get(2).map_err(failed)?,
-        }))
+/// Who signs in, if it is a usual sign-in; never on SQLite, where a round trip costs nothing. Nothing is locked yet.
+pub async fn find(db: &Db, scope: TenantScope, usual: Usual<'_>) -> Result<Option<Known>, StoreError> {
+    if db.is_sqlite() {
+        return Ok(None);
     }
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, FIND, usual.values(scope));
+    let Some(row) = db.write.query_one_raw(statement).await? else { return Ok(None) };
+    Ok(Some(Known {
+        link: row.try_get_by_index(0)?,
+        user: row.try_get_by_index(1)?,
+        session_lifetime_seconds: row.try_get_by_index(2)?,
+    }))
+}
 
-    /// Uses up the attempt and the assertion, makes the session and writes the event; `false` if the sign-in is not
-    /// a usual one any more, the attempt has expired or it was used up before: then nothing was written.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] with `UsedAssertion` if the assertion was used before; nothing was written then.
-    pub async fn enter(
-        &mut self,
-        scope: TenantScope,
-        usual: Usual<'_>,
-        entering: Entering<'_>,
-        random: &dyn Random,
-    ) -> Result<bool, StoreError> {
-        let Entering { known, attempt, assertion, assertion_until, touch_before, session, event } = entering;
-        let event = super::events::unnumbered(event, session.created_at, random);
-        let done = bound(ENTER, scope, usual)
-            .bind(known.link.uuid())
-            .bind(known.user.uuid())
-            .bind(session.created_at.micros())
-            .bind(SUCCEEDED)
-            .bind(attempt.uuid())
-            .bind(assertion)
-            .bind(assertion_until.micros())
-            .bind(touch_before.micros())
-            .bind(session.id.uuid())
-            .bind(session.hash.as_bytes())
-            .bind(session.method.as_str())
-            .bind(session.name_id.as_deref())
-            .bind(session.session_index.as_deref())
-            .bind(session.authn_context.as_deref())
-            .bind(session.authn_at.micros())
-            .bind(session.expires_at.micros())
-            .bind(event.id.uuid())
-            .bind(event.kind.as_str())
-            .bind(event.actor_kind)
-            .bind(event.actor_id)
-            .bind(event.subject)
-            .bind(Json(event.data))
-            .execute(&mut *self.0)
-            .await
-            .map_err(failed)?;
-        Ok(done.rows_affected() == 1)
-    }
+/// Uses up the attempt and the assertion, makes the session and writes the event; `false` if the sign-in is not a
+/// usual one any more, the attempt has expired or it was used up before: then nothing was written.
+///
+/// # Errors
+/// [`StoreError::Conflict`] with `UsedAssertion` if the assertion was used before; nothing was written then.
+pub async fn enter(
+    db: &Db,
+    scope: TenantScope,
+    usual: Usual<'_>,
+    entering: Entering<'_>,
+    random: &dyn Random,
+) -> Result<bool, StoreError> {
+    let Entering { known, attempt, assertion, assertion_until, touch_before, session, event } = entering;
+    let event = super::events::unnumbered(event, session.created_at, random);
+    let mut values = usual.values(scope);
+    values.extend([
+        known.link.into(),
+        known.user.into(),
+        session.created_at.into(),
+        SUCCEEDED.into(),
+        attempt.into(),
+        assertion.into(),
+        assertion_until.into(),
+        touch_before.into(),
+        session.id.into(),
+        session.hash.clone().into(),
+        session.method.into(),
+        session.name_id.clone().into(),
+        session.session_index.clone().into(),
+        session.authn_context.clone().into(),
+        session.authn_at.into(),
+        session.expires_at.into(),
+        event.id.into(),
+        event.kind.into(),
+        event.actor_kind.into(),
+        event.actor_id.into(),
+        event.subject.into(),
+        event.data.into(),
+    ]);
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, ENTER, values);
+    Ok(db.write.execute_raw(statement).await?.rows_affected() == 1)
 }

@@ -53,7 +53,7 @@ pub async fn status(db: &Db) -> Result<SchemaStatus, StoreError> {
     read_status(&db.write).await
 }
 
-async fn read_status(connection: &DatabaseConnection) -> Result<SchemaStatus, StoreError> {
+async fn read_status(connection: &impl ConnectionTrait) -> Result<SchemaStatus, StoreError> {
     let known: Vec<String> = Migrator::migrations().iter().map(|m| m.name().to_owned()).collect();
     let table = match connection.get_database_backend() {
         DbBackend::Postgres => {

@@ -23,6 +23,7 @@ pub mod links;
 pub mod members;
 pub mod migrations;
 pub mod organizations;
+mod pool;
 pub mod role_mappings;
 pub mod scim;
 pub mod scim_clients;
@@ -33,15 +34,21 @@ pub mod signing_keys;
 pub mod users;
 
 use error::StoreError;
+use pool::{Pool, Target, Transaction};
 use sea_orm::sea_query::{Expr, SelectStatement};
+use sea_orm::sqlx::ConnectOptions as _;
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectOptions, ConnectionTrait, Database, DatabaseConnection,
-    DatabaseTransaction, DbBackend, EntityTrait, IdenStatic, IntoActiveModel, Iterable, Order, QueryFilter,
-    QueryOrder, QuerySelect, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectOptions, ConnectionTrait, DbBackend, EntityTrait,
+    IdenStatic, IntoActiveModel, Iterable, Order, QueryFilter, QueryOrder, QuerySelect, SqlxError, Statement,
 };
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
+
+/// How long a connection is kept that nobody uses.
+const KEEP_IDLE: Duration = Duration::from_mins(5);
 
 /// Where the database is and how many connections it gets.
 #[derive(Debug, Clone)]
@@ -57,15 +64,15 @@ pub struct DbOptions {
 /// The database.
 #[derive(Debug, Clone)]
 pub struct Db {
-    write: DatabaseConnection,
-    read: DatabaseConnection,
+    write: Pool,
+    read: Pool,
     icu: Arc<OnceCell<bool>>,
 }
 
 /// A transaction: what was done in it is undone unless it is committed.
 #[derive(Debug)]
 pub struct Tx {
-    inner: DatabaseTransaction,
+    inner: Transaction,
 }
 
 /// Something that queries can run on: the database itself or a transaction.
@@ -78,17 +85,17 @@ pub trait Conn: Send + Sync {
 }
 
 impl Conn for Db {
-    type Inner = DatabaseConnection;
+    type Inner = Pool;
 
-    fn inner(&self) -> &DatabaseConnection {
+    fn inner(&self) -> &Pool {
         &self.read
     }
 }
 
 impl Conn for Tx {
-    type Inner = DatabaseTransaction;
+    type Inner = Transaction;
 
-    fn inner(&self) -> &DatabaseTransaction {
+    fn inner(&self) -> &Transaction {
         &self.inner
     }
 }
@@ -111,6 +118,35 @@ fn compare_folded(a: &str, b: &str) -> std::cmp::Ordering {
     folded(a).cmp(folded(b))
 }
 
+/// What every connection to SQLite is set to.
+fn set_sqlite(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        // For orders only, never in the schema: other programs can open the file.
+        .collation("POSTERN_FOLD", compare_folded)
+        .pragma("journal_mode", "WAL")
+        .pragma("synchronous", "FULL")
+        .pragma("foreign_keys", "ON")
+        .pragma("temp_store", "MEMORY")
+        .busy_timeout(Duration::from_secs(10))
+}
+
+fn set_postgres(options: PgConnectOptions) -> PgConnectOptions {
+    options.application_name("postern")
+}
+
+/// How the pools connect.
+fn target(url: &str) -> Result<Target, StoreError> {
+    let unreadable = |error: SqlxError| StoreError::Unavailable(error.to_string());
+    Ok(if url.starts_with("sqlite:") {
+        let options: SqliteConnectOptions = url.parse().map_err(unreadable)?;
+        Target::Sqlite(Box::new(set_sqlite(options).disable_statement_logging()))
+    } else {
+        let options: PgConnectOptions = url.parse().map_err(unreadable)?;
+        Target::Postgres(Box::new(set_postgres(options).disable_statement_logging()))
+    })
+}
+
+/// How sea-orm connects by itself, which the migrator needs.
 fn connect_options(options: &DbOptions, connections: u32) -> ConnectOptions {
     let mut connect = ConnectOptions::new(options.url.clone());
     connect
@@ -118,22 +154,10 @@ fn connect_options(options: &DbOptions, connections: u32) -> ConnectOptions {
         .min_connections(0)
         .acquire_timeout(options.acquire_timeout)
         .connect_timeout(options.acquire_timeout)
-        .idle_timeout(Duration::from_mins(5))
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
-        // A connection fresh from use is taken as it is: a ping for each query would double the round trips.
-        .test_before_acquire_if_idle_for(Duration::from_secs(5))
-        .map_sqlx_sqlite_opts(|sqlite| {
-            sqlite
-                // For orders only, never in the schema: other programs can open the file.
-                .collation("POSTERN_FOLD", compare_folded)
-                .pragma("journal_mode", "WAL")
-                .pragma("synchronous", "FULL")
-                .pragma("foreign_keys", "ON")
-                .pragma("temp_store", "MEMORY")
-                .busy_timeout(Duration::from_secs(10))
-        })
-        .map_sqlx_postgres_opts(|postgres| postgres.application_name("postern"));
+        .map_sqlx_sqlite_opts(set_sqlite)
+        .map_sqlx_postgres_opts(set_postgres);
     connect
 }
 
@@ -143,26 +167,33 @@ impl Db {
     /// # Errors
     /// [`StoreError::Unavailable`] if nothing answers at the URL or it refuses the credentials.
     pub async fn connect(options: &DbOptions) -> Result<Self, StoreError> {
-        if options.url.starts_with("sqlite:") {
-            let write = Database::connect(connect_options(options, 1)).await?;
-            let read = Database::connect(connect_options(options, options.max_connections.max(1))).await?;
-            Ok(Self { write, read, icu: Arc::default() })
+        let target = target(&options.url)?;
+        let (most, wait) = (options.max_connections, options.acquire_timeout);
+        let db = if matches!(target, Target::Sqlite(_)) {
+            Self {
+                write: Pool::new(target.clone(), 1, wait)?,
+                read: Pool::new(target, most.max(1), wait)?,
+                icu: Arc::default(),
+            }
         } else {
-            let pool = Database::connect(connect_options(options, options.max_connections.max(2))).await?;
-            Ok(Self { write: pool.clone(), read: pool, icu: Arc::default() })
-        }
+            let pool = Pool::new(target, most.max(2), wait)?;
+            Self { write: pool.clone(), read: pool, icu: Arc::default() }
+        };
+        // The one that writes comes first: it turns a new SQLite database to WAL.
+        db.write.ping().await?;
+        db.read.ping().await?;
+        Ok(db)
     }
 
     /// Begins a transaction. On SQLite it is the only one that writes until it ends.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        let inner = self
-            .write
-            .begin_with_options(TransactionOptions {
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            })
-            .await?;
-        Ok(Tx { inner })
+        Ok(Tx { inner: self.write.begin().await? })
+    }
+
+    /// Closes connections that nobody has used for minutes.
+    pub async fn shed_idle(&self) {
+        self.write.shed(KEEP_IDLE).await;
+        self.read.shed(KEEP_IDLE).await;
     }
 
     /// Asks the database for a sign of life.
@@ -211,10 +242,8 @@ impl Db {
 
     /// Closes all connections, so that SQLite folds its log into the file.
     pub async fn close(self) -> Result<(), StoreError> {
-        self.read.clone().close().await?;
-        if self.is_sqlite() {
-            self.write.close().await?;
-        }
+        self.read.close().await;
+        self.write.close().await;
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use crate::model::event::{EventKind, NewEvent};
 use crate::model::id::SessionId;
 use crate::model::secret::Token;
 use crate::service::sessions;
-use crate::store::entries::{Entering, Usual};
+use crate::store::entries::{self, Entering, Usual};
 use crate::store::error::{StoreError, UniqueKey};
 
 impl Entry<'_> {
@@ -17,14 +17,13 @@ impl Entry<'_> {
         if present.is_some() || self.attempt.session_id.is_some() {
             return Ok(None);
         }
-        let Some(mut line) = self.services.db.line().await? else { return Ok(None) };
         let usual = Usual {
             connection: self.connection.id,
             version: self.connection.version,
             address: &self.verified.address,
             subject: &self.verified.subject,
         };
-        let Some(known) = line.find(self.scope, usual).await? else { return Ok(None) };
+        let Some(known) = entries::find(&self.services.db, self.scope, usual).await? else { return Ok(None) };
         let organization = self.scope.organization();
         let lifetime = known.session_lifetime_seconds;
         let (token, session) =
@@ -45,7 +44,8 @@ impl Entry<'_> {
             session: &session,
             event,
         };
-        match line.enter(self.scope, usual, entering, &*self.services.random).await {
+        let db = &self.services.db;
+        match entries::enter(db, self.scope, usual, entering, &*self.services.random).await {
             Ok(entered) => Ok(entered.then_some(token)),
             Err(StoreError::Conflict(UniqueKey::UsedAssertion)) => Err(Reason::AssertionUsed.into()),
             Err(error) => Err(error.into()),
