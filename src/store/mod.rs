@@ -22,6 +22,7 @@ pub mod invites;
 pub mod links;
 pub mod members;
 pub mod migrations;
+pub mod newcomers;
 pub mod organizations;
 mod pool;
 pub mod role_mappings;

@@ -1,14 +1,18 @@
 //! POST: a new directory user, and the member behind it where rule 6 allows one.
 
-use super::person::Change;
+use super::person::{Change, Outcome, event, joining, may_stand_on, told_of_joining};
 use super::{DirectoryUser, Refusal, address, fill, lost, persist};
+use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
-use crate::model::id::{DirectoryId, DirectoryUserId};
+use crate::model::id::{DirectoryId, DirectoryUserId, UserId};
+use crate::model::state::Role;
 use crate::model::tenant::TenantScope;
 use crate::protocol::scim::{ScimError, UserResource};
 use crate::service::permissions;
 use crate::service::{Ctx, Services};
 use crate::store;
+use crate::store::newcomers::Newcomer;
+use crate::store::users::User;
 use serde_json::{Value, json};
 
 /// Creates a directory user from a SCIM User.
@@ -57,6 +61,11 @@ async fn attempt(
         version: 1,
     };
     fill(&mut row, resource);
+    if let Some(address) = row.address.clone().filter(|address| row.active && may_stand_on(ctx, address))
+        && admit(services, ctx, scope, &address, &mut row).await?
+    {
+        return Ok(row);
+    }
 
     let tx = services.begin().await?;
     let mut change = Change { services, ctx, tx: &tx, scope, events: Vec::with_capacity(2) };
@@ -82,15 +91,45 @@ async fn attempt(
         }
     }
     store::directory_users::insert(&tx, row.clone()).await?;
-    let data = json!({
+    change.event(EventKind::DirectoryUserCreated, row.id, told_of_creation(&row, became));
+    change.flush().await?;
+    tx.commit().await?;
+    Ok(row)
+}
+
+/// What the event of a new directory user tells.
+fn told_of_creation(row: &DirectoryUser, became: &str) -> Value {
+    json!({
         "user_name": row.user_name,
         "external_id": row.external_id,
         "active": row.active,
         "user_id": row.user_id,
         "member": became,
-    });
-    change.event(EventKind::DirectoryUserCreated, row.id, data);
-    change.flush().await?;
-    tx.commit().await?;
-    Ok(row)
+    })
+}
+
+/// The short way for most people of a first sync: somebody whom nobody knows yet, in one statement. `false` if this is
+/// not so plain a case, or the database cannot; then nothing was written and the long way decides.
+async fn admit(
+    services: &Services,
+    ctx: &Ctx,
+    scope: TenantScope,
+    address: &EmailAddress,
+    row: &mut DirectoryUser,
+) -> Result<bool, Refusal> {
+    let id = UserId::random(&*services.random);
+    let user = User { id, email: Some(address.clone()), email_proven_at: Some(ctx.now), created_at: ctx.now };
+    let member = joining(ctx, scope, id, address, row, Role::Member);
+    row.user_id = Some(id);
+    let told = told_of_creation(row, Outcome::Added.as_str());
+    let events = [
+        event(ctx, scope, EventKind::MemberAdded, id, told_of_joining(address, member.role)),
+        event(ctx, scope, EventKind::DirectoryUserCreated, row.id, told),
+    ];
+    let newcomer = Newcomer { user: &user, member: &member, directory_user: row, events };
+    let admitted = store::newcomers::admit(&services.db, scope, newcomer, &*services.random).await?;
+    if !admitted {
+        row.user_id = None;
+    }
+    Ok(admitted)
 }

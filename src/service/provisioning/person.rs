@@ -53,13 +53,7 @@ impl Outcome {
 impl Change<'_> {
     /// Notes an event for the end of the transaction.
     pub(super) fn event(&mut self, kind: EventKind, subject: impl std::fmt::Display, data: Value) {
-        self.events.push(NewEvent {
-            organization: self.scope.organization(),
-            kind,
-            actor: self.ctx.actor.clone(),
-            subject: subject.to_string(),
-            data,
-        });
+        self.events.push(event(self.ctx, self.scope, kind, subject, data));
     }
 
     /// Writes the events noted so far.
@@ -73,18 +67,10 @@ impl Change<'_> {
     /// A credential that is bound to one domain stands on no other.
     pub(super) async fn footing(&self, address: Option<&EmailAddress>) -> Result<Option<Footing>, Refusal> {
         match address {
-            Some(address) if self.bound_to().is_none_or(|domain| domain.as_str() == address.domain()) => {
+            Some(address) if may_stand_on(self.ctx, address) => {
                 Ok(store::directories::footing(self.tx, self.scope, address, self.ctx.now).await?)
             }
             _ => Ok(None),
-        }
-    }
-
-    /// The one domain that the credential is bound to, if it is bound.
-    fn bound_to(&self) -> Option<&DomainName> {
-        match &self.ctx.actor {
-            Actor::Directory { domain, .. } => domain.as_ref(),
-            _ => None,
         }
     }
 
@@ -96,13 +82,13 @@ impl Change<'_> {
 
     /// Whether the directory holds people on foreign addresses; for a credential that is bound to one domain nobody is.
     pub(super) async fn holds(&self) -> Result<bool, Refusal> {
-        Ok(self.bound_to().is_none() && self.settings().await?.foreign_addresses == ForeignAddresses::Hold)
+        Ok(bound_to(self.ctx).is_none() && self.settings().await?.foreign_addresses == ForeignAddresses::Hold)
     }
 
     /// The refusal of a foreign address, which names those that are allowed.
     pub(super) async fn foreign(&self, address: Option<&EmailAddress>) -> Result<Refusal, Refusal> {
         let mut domains = store::domains::list_of_directory(self.tx, self.scope).await?;
-        let who = if let Some(bound) = self.bound_to() {
+        let who = if let Some(bound) = bound_to(self.ctx) {
             domains.retain(|domain| domain.name == *bound);
             "this SCIM credential is bound to one domain"
         } else {
@@ -176,30 +162,9 @@ impl Change<'_> {
             Some(invite) if row.active => self.take_up(invite, user).await?,
             _ => Role::Member,
         };
-        let member = Member {
-            organization_id: self.scope.organization(),
-            user_id: user,
-            email: Some(address.clone()),
-            given_name: row.given_name.clone(),
-            family_name: row.family_name.clone(),
-            display_name: row.display_name.clone(),
-            role,
-            unmapped_role: None,
-            status: MemberStatus::Active,
-            source: Source::Scim,
-            external_id: row.external_id.clone(),
-            deactivated_by: None,
-            deactivated_at: None,
-            joined_at: self.ctx.now,
-            updated_at: self.ctx.now,
-            version: 1,
-        };
+        let member = joining(self.ctx, self.scope, user, address, row, role);
         store::members::insert(self.tx, member).await?;
-        self.event(
-            EventKind::MemberAdded,
-            user,
-            json!({ "email": address, "role": role, "source": Source::Scim }),
-        );
+        self.event(EventKind::MemberAdded, user, told_of_joining(address, role));
         if !row.active {
             self.end(user).await?;
         }
@@ -300,6 +265,65 @@ impl Change<'_> {
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// An event of the directory's doing.
+pub(super) fn event(
+    ctx: &Ctx,
+    scope: TenantScope,
+    kind: EventKind,
+    subject: impl std::fmt::Display,
+    data: Value,
+) -> NewEvent {
+    let organization = scope.organization();
+    NewEvent { organization, kind, actor: ctx.actor.clone(), subject: subject.to_string(), data }
+}
+
+/// The one domain that the credential is bound to, if it is bound.
+fn bound_to(ctx: &Ctx) -> Option<&DomainName> {
+    match &ctx.actor {
+        Actor::Directory { domain, .. } => domain.as_ref(),
+        _ => None,
+    }
+}
+
+/// Whether the credential reaches the domain of this address; whether the directory does is another question.
+pub(super) fn may_stand_on(ctx: &Ctx, address: &EmailAddress) -> bool {
+    bound_to(ctx).is_none_or(|domain| domain.as_str() == address.domain())
+}
+
+/// What the event of a new member tells.
+pub(super) fn told_of_joining(address: &EmailAddress, role: Role) -> Value {
+    json!({ "email": address, "role": role, "source": Source::Scim })
+}
+
+/// The new member for a directory user, active.
+pub(super) fn joining(
+    ctx: &Ctx,
+    scope: TenantScope,
+    user: UserId,
+    address: &EmailAddress,
+    row: &DirectoryUser,
+    role: Role,
+) -> Member {
+    Member {
+        organization_id: scope.organization(),
+        user_id: user,
+        email: Some(address.clone()),
+        given_name: row.given_name.clone(),
+        family_name: row.family_name.clone(),
+        display_name: row.display_name.clone(),
+        role,
+        unmapped_role: None,
+        status: MemberStatus::Active,
+        source: Source::Scim,
+        external_id: row.external_id.clone(),
+        deactivated_by: None,
+        deactivated_at: None,
+        joined_at: ctx.now,
+        updated_at: ctx.now,
+        version: 1,
     }
 }
 
