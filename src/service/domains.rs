@@ -9,7 +9,7 @@ pub use crate::store::domains::Domain;
 use super::dns_check::check_challenge;
 use super::organizations::{difference, expect_version, reach};
 use super::permissions::{Action, may};
-use super::{Ctx, Error, Services};
+use super::{Ctx, Error, Services, scim_tokens};
 use crate::model::actor::Actor;
 use crate::model::dns_name::DomainName;
 use crate::model::event::EventKind;
@@ -384,10 +384,11 @@ pub async fn delete(
 ) -> Result<(), Error> {
     let scope = may(ctx, organization, Action::WriteDomains)?;
     let tx = services.begin().await?;
+    scim_tokens::lock_directory(&tx, scope).await?;
     let domain = store::domains::lock(&tx, scope, id).await?.ok_or_else(missing)?;
     expect_version(expected, domain.version)?;
     store::domains::delete(&tx, scope, id).await?;
-    super::scim_tokens::revoke_of_domain(services, &tx, ctx, scope, id).await?;
+    scim_tokens::revoke_of_domain(services, &tx, ctx, scope, id).await?;
     let data = json!({ "name": domain.name, "status": domain.status });
     services.record(&tx, ctx, organization, EventKind::DomainDeleted, id, data).await?;
     tx.commit().await?;

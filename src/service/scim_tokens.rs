@@ -121,7 +121,8 @@ fn next_warning(now: Timestamp, end: Option<Timestamp>) -> Option<Timestamp> {
     WARN_DAYS.iter().map(|number| end.minus(days(*number))).find(|at| *at > now)
 }
 
-async fn lock_directory(tx: &Tx, scope: TenantScope) -> Result<Directory, Error> {
+/// Holds the directory's row. Whoever holds a domain as well takes this one first.
+pub(super) async fn lock_directory(tx: &Tx, scope: TenantScope) -> Result<Directory, Error> {
     store::directories::lock(tx, scope).await?.ok_or_else(|| Error::not_found("organization"))
 }
 
@@ -294,6 +295,7 @@ pub async fn revoke(
 ) -> Result<(), Error> {
     let scope = may(ctx, organization, Action::WriteScim)?;
     let tx = services.begin().await?;
+    lock_directory(&tx, scope).await?;
     if !store::scim_tokens::revoke(&tx, scope, id, ctx.now).await? {
         return Err(Error::not_found("live SCIM token"));
     }
@@ -303,7 +305,8 @@ pub async fn revoke(
     Ok(())
 }
 
-/// Revokes the tokens of a domain that is being given up. The caller commits, and clears the cache of tokens.
+/// Revokes the tokens of a domain that is being given up. The caller holds the directory's row, or a rotation under way
+/// would make another one behind its back; it commits, and clears the cache of tokens.
 pub(super) async fn revoke_of_domain(
     services: &Services,
     tx: &Tx,

@@ -138,4 +138,26 @@ on_both! {
         states.sort_unstable();
         assert_eq!(states, ["active", "revoked", "revoked"]);
     }
+
+    async fn a_rotation_leaves_no_token_of_a_domain_that_goes_meanwhile(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        for n in 0..6 {
+            let lab = second(&acme, &format!("lab{n}.test")).await;
+            let of_the_domain = async || {
+                let mut tokens = acme.rest("scim/tokens").await["data"].as_array().expect("tokens").clone();
+                tokens.retain(|token| token["domain_id"] == lab.domain.as_str());
+                tokens
+            };
+            let old = of_the_domain().await.remove(0);
+            let organization = format!("/api/v1/organizations/{}", lab.org);
+            let rotate = app.post(&format!("{organization}/scim/tokens/{}/rotate", text(&old, "id"))).operator().send();
+            let delete = app.delete(&format!("{organization}/domains/{}", lab.domain)).operator().send();
+            let (rotated, gone) = tokio::join!(rotate, delete);
+            gone.expect(204);
+            assert!(rotated.status == 201 || rotated.status == 409, "{rotated:?}");
+            for token in of_the_domain().await {
+                assert_eq!(token["status"], "revoked", "{token}");
+            }
+        }
+    }
 }
