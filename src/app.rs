@@ -30,6 +30,7 @@ use crate::outbound::dns::{DnsSettings, Resolver, TxtLookup};
 use crate::protocol::dns_challenge::ChallengeLabel;
 use crate::service::cache::Caches;
 use crate::service::seal::Sealer;
+use crate::service::turns::Turns;
 use crate::service::{Services, Settings, access_tokens};
 use std::sync::Arc;
 use std::time::Duration;
@@ -153,6 +154,7 @@ pub async fn open_services(config: &Config, overrides: Overrides) -> Result<Serv
         txt,
         settings,
         caches: Caches::default(),
+        group_turns: Turns::default(),
         sealer,
         signing_keys: access_tokens::SigningKeys::new(),
     })

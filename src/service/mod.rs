@@ -34,13 +34,14 @@ pub mod scim_tokens;
 pub mod seal;
 pub mod sessions;
 pub mod sign_in;
+pub mod turns;
 pub mod upkeep;
 
 pub use error::{Error, FieldError};
 
 use crate::model::actor::Actor;
 use crate::model::event::{EventKind, NewEvent};
-use crate::model::id::OrganizationId;
+use crate::model::id::{DirectoryGroupId, DirectoryId, OrganizationId};
 use crate::model::random::Random;
 use crate::model::tenant::TenantScope;
 use crate::model::time::{Clock, Timestamp};
@@ -120,6 +121,8 @@ pub struct Services {
     pub txt: Arc<dyn TxtLookup>,
     pub settings: Settings,
     pub caches: cache::Caches,
+    /// Who changes a directory group.
+    pub group_turns: turns::Turns<(DirectoryId, DirectoryGroupId)>,
     pub sealer: seal::Sealer,
     pub signing_keys: access_tokens::SigningKeys,
 }

@@ -1,10 +1,13 @@
 //! Many at once: one wins, the others are told, nothing breaks.
 
 use futures_util::future::join_all;
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::json;
 
 use super::{Tenant, user};
-use crate::support::app::on_both;
+use crate::support::app::{TestApp, on_both};
+use crate::support::database::{Backend, Database};
+use crate::support::postgres;
 
 on_both! {
     async fn sixteen_equal_posts_make_one_user(app: TestApp) {
@@ -61,4 +64,38 @@ on_both! {
         let user = acme.get(&format!("/Users/{id}")).send().await.expect(200).json();
         assert_eq!(user["phoneNumbers"].as_array().expect("numbers").len(), 16, "none is lost");
     }
+}
+
+/// On PostgreSQL, which has a lock for each row; SQLite has one writer whatever is written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_wait_for_one_group_hold_up_nobody_else() {
+    let database = Database::migrated(Backend::Postgres).await;
+    let outside = postgres::connect(database.url().to_owned()).await;
+    let app = TestApp::on(database).await;
+    let acme = Tenant::new(&app, "Acme", "acme.com").await;
+    let globex = Tenant::new(&app, "Globex", "globex.com").await;
+    let jo = acme.user("jo@acme.com").await;
+    let group = acme.group("Team", &[]).await;
+    let held = outside.begin().await.expect("a transaction");
+    held.execute_unprepared("SELECT id FROM directory_groups FOR UPDATE").await.expect("locked");
+    // More of them than there are connections.
+    let adds: Vec<_> = (0..12)
+        .map(|n| match n % 2 {
+            0 => json!([{ "op": "add", "path": "members", "value": [{ "value": jo }] }]),
+            _ => json!([{ "op": "replace", "path": "displayName", "value": format!("Team {n}") }]),
+        })
+        .collect();
+    let waiting = join_all(adds.iter().map(|operations| acme.patch_group(&group, operations).send()));
+    let others = async {
+        for n in 0..20 {
+            globex.user(&format!("p{n}@globex.com")).await;
+        }
+        held.rollback().await.expect("let go");
+    };
+    let (answers, ()) = tokio::join!(waiting, others);
+    for answer in answers {
+        answer.expect(200);
+    }
+    assert_eq!(acme.members_of(&group).await, [jo]);
+    outside.close().await.expect("closed");
 }

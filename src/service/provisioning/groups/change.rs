@@ -49,6 +49,7 @@ pub async fn change(
 ) -> Result<DirectoryGroup, Refusal> {
     let (scope, directory) = permissions::directory(ctx)?;
     let known = DirectoryGroupId::from_bare(id).ok_or_else(|| not_found(id))?;
+    let _turn = services.group_turns.take((directory, known)).await;
     persist(lost, || attempt(services, ctx, scope, (directory, known), if_match, edit))
         .await?
         .ok_or_else(|| not_found(id))

@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 pub async fn remove(services: &Services, ctx: &Ctx, id: &str, if_match: Option<&str>) -> Result<(), Refusal> {
     let (scope, directory) = permissions::directory(ctx)?;
     let known = DirectoryGroupId::from_bare(id).ok_or_else(|| not_found(id))?;
+    let _turn = services.group_turns.take((directory, known)).await;
     let tx = services.begin().await?;
     let row = store::directory_groups::lock(&tx, scope, directory, known).await?;
     let row = row.ok_or_else(|| not_found(id))?;
