@@ -307,6 +307,10 @@ impl ScimTokensApi {
     ///
     /// A change of trust. The token reaches the users on that domain, nothing else. Where the domain has a live token,
     /// this starts its rotation.
+    ///
+    /// A userName that is no e-mail address is unique in the whole directory, whatever domain its user is on: a 409 can
+    /// tell that one is taken outside of this domain, and tells nothing more. An identity provider that is not to learn
+    /// so much belongs in an organization of its own.
     #[oai(
         path = "/:organization_id/domains/:domain_id/scim/token",
         method = "post",

@@ -7,7 +7,9 @@
 //! deactivated stays so (rule 13): the directory user then says what the IdP sent, the member says who may enter.
 //! A credential that is bound to one domain is confined to the users whose address is on it: it makes no other, moves
 //! nobody to another domain, and to it the others are not there, neither to read nor to change; only a userName of one of
-//! them that is not an address is found taken. Each change is one transaction with its events; what changes nothing moves neither version nor `lastModified`.
+//! them that is not an address is found taken (it names one user in the whole directory, or its other credentials could
+//! not look anybody up by it). Each change is one transaction with its events; what changes nothing moves neither version
+//! nor `lastModified`.
 
 mod change;
 mod create;

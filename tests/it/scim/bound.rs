@@ -100,6 +100,11 @@ on_both! {
             let list = lab.get("/Users").query(&[("filter", &filter)]).send().await.expect(200).json();
             assert_eq!((&list["totalResults"], &list["Resources"]), (&json!(0), &json!([])), "{filter}");
         }
+        // A name that is no address is the whole directory's: that it is taken is all that is told.
+        let mut namesake = user("nobody");
+        namesake["emails"] = json!([{ "value": "nobody@lab.test", "type": "work", "primary": true }]);
+        let taken = lab.post(&namesake).send().await.scim_error(409, Some("uniqueness")).to_string();
+        assert!(!theirs.iter().any(|id| taken.contains(id)) && !taken.contains("acme"), "{taken}");
         let own = lab.get("/Users").query(&[("filter", "userName sw \"q\"")]).send().await.expect(200).json();
         assert_eq!(own["totalResults"], 3);
         let own = lab.get("/Users").query(&[("filter", "userName eq \"Q1@lab.test\"")]).send().await.expect(200).json();
