@@ -180,6 +180,11 @@ fn settings(config: &Config) -> Result<Settings, AppError> {
         attempt_lifetime: config.saml.attempt_lifetime,
         scim_default_page: config.scim.default_page,
         scim_max_page: config.scim.max_page,
+        unusual: crate::service::waves::Unusual {
+            people: config.scim.mass_deactivation_people,
+            percent: config.scim.mass_deactivation_percent,
+            within: Duration::from_secs(60 * u64::from(config.scim.mass_deactivation_minutes)),
+        },
     })
 }
 

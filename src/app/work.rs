@@ -1,4 +1,4 @@
-//! The work in the background: numbers for new events, pruning of what is over, warnings of tokens that expire,
+//! The work in the background: numbers for new events, pruning of what is over, warnings of tokens that expire and of waves of deactivations,
 //! forgetting idle rate limits.
 //!
 //! Each job is harmless on several nodes at once. One that fails is tried again later and later, so that a database
@@ -15,6 +15,8 @@ use tokio_util::task::TaskTracker;
 const NUMBER_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_mins(5);
 const WARN_EVERY: Duration = Duration::from_mins(5);
+/// How soon owners are told of a wave of deactivations.
+const WATCH_EVERY: Duration = Duration::from_secs(15);
 const SHED_EVERY: Duration = Duration::from_mins(1);
 const FORGET_EVERY: Duration = Duration::from_mins(1);
 /// The longest pause of a job that fails, unless its own is longer.
@@ -40,6 +42,11 @@ pub(super) fn start(tracker: &TaskTracker, stop: &CancellationToken, state: &Arc
     repeat(tracker, stop, "warning of tokens that expire", WARN_EVERY, move || {
         let services = Arc::clone(&services);
         async move { service::scim_tokens::warn_of_expiry(&services).await.map(drop) }
+    });
+    let services = Arc::clone(&state.services);
+    repeat(tracker, stop, "watching for waves of deactivations", WATCH_EVERY, move || {
+        let services = Arc::clone(&services);
+        async move { service::waves::watch(&services).await.map(drop) }
     });
     let services = Arc::clone(&state.services);
     repeat(tracker, stop, "shedding idle connections", SHED_EVERY, move || {

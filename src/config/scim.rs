@@ -1,4 +1,4 @@
-//! `[scim]`: page sizes, and the request rate of one SCIM token.
+//! `[scim]`: page sizes, the request rate of one SCIM token, and how many deactivations are unusual.
 //!
 //! Promise: never below 25 requests a second, which identity providers count on, with a burst at least as
 //! large as the rate; the default page is not larger than the largest.
@@ -15,6 +15,9 @@ pub struct Scim {
     pub max_page: u32,
     pub rate_per_second: NonZeroU32,
     pub burst: NonZeroU32,
+    pub mass_deactivation_people: u32,
+    pub mass_deactivation_percent: u32,
+    pub mass_deactivation_minutes: u32,
 }
 
 #[derive(Deserialize)]
@@ -24,6 +27,9 @@ pub(super) struct Raw {
     max_page: i64,
     rate_per_second: i64,
     burst: i64,
+    mass_deactivation_people: i64,
+    mass_deactivation_percent: i64,
+    mass_deactivation_minutes: i64,
 }
 
 impl Scim {
@@ -44,6 +50,24 @@ impl Scim {
                 format!("must be at least scim.rate_per_second ({rate_per_second}), found {burst}"),
             );
         }
-        Self { default_page, max_page, rate_per_second, burst }
+        let mut number = |key: &str, value, range| checker.number(&format!("scim.{key}"), value, range);
+        let raw_minutes = raw.mass_deactivation_minutes;
+        Self {
+            default_page,
+            max_page,
+            rate_per_second,
+            burst,
+            mass_deactivation_people: number(
+                "mass_deactivation_people",
+                raw.mass_deactivation_people,
+                1..=1_000_000,
+            ),
+            mass_deactivation_percent: number(
+                "mass_deactivation_percent",
+                raw.mass_deactivation_percent,
+                1..=100,
+            ),
+            mass_deactivation_minutes: number("mass_deactivation_minutes", raw_minutes, 1..=60),
+        }
     }
 }

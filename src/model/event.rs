@@ -25,6 +25,8 @@ words!(
         ConnectionDeactivated = "saml_connection.deactivated",
         ConnectionDeleted = "saml_connection.deleted",
         DirectoryUpdated = "directory.updated",
+        /// A sync put an unusual share of the members out within minutes: the owners must look.
+        DirectoryMassDeactivation = "directory.mass_deactivation",
         ScimTokenCreated = "scim_token.created",
         ScimTokenRevoked = "scim_token.revoked",
         /// A new token takes the place of this one, which goes on until the overlap ends.

@@ -58,6 +58,18 @@ words!(
 );
 
 words!(
+    /// Why somebody stays out when a directory's deactivations are given back together.
+    KeptOut {
+        /// An administrator has deactivated the person as well.
+        Administrator = "deactivated_by_administrator",
+        /// An administrator has removed the person.
+        Removed = "removed_by_administrator",
+        /// Another credential of the directory has put the person out as well.
+        AnotherCredential = "deactivated_by_another_credential",
+    }
+);
+
+words!(
     /// Who creates members in an organization (rule 8).
     ProvisioningMode {
         /// Neither just-in-time provisioning nor SCIM.

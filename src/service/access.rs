@@ -28,8 +28,8 @@ pub struct Ended {
 
 /// Deactivates (or, with `remove`, removes) a member and ends every way in: sessions, links, invites to and from the
 /// person; keys of the organization that the person made are flagged for rotation. An organization that loses its
-/// last owner is flagged ownerless (rule 12). Ending the access of somebody who has none changes nothing but who
-/// has the say about reactivation: the owner of a deactivation stays whoever was first.
+/// last owner is flagged ownerless (rule 12). Ending the access of somebody who has none changes nothing but who has
+/// the say about reactivation: whoever else said so as well stands beside the first, and neither gives back alone.
 ///
 /// The caller commits, and afterwards clears no cache: sessions are not cached and members have no keys of their own.
 pub async fn end(
@@ -55,31 +55,30 @@ pub async fn end(
         let data = json!({ "name": key.name, "made_by": user });
         services.record(tx, ctx, scope.organization(), EventKind::ApiKeyRotationDue, key.id, data).await?;
     }
-    let target = if remove { MemberStatus::Removed } else { MemberStatus::Deactivated };
-    let member = if member.status == target {
-        member
-    } else {
-        let first = member.status == MemberStatus::Active;
-        let mut changed = member;
-        changed.status = target;
-        changed.updated_at = ctx.now;
-        if first {
-            changed.deactivated_by = Some(by);
-            changed.deactivated_at = Some(ctx.now);
-        }
+    let before = member.clone();
+    let mut member = member;
+    member.status = if remove { MemberStatus::Removed } else { MemberStatus::Deactivated };
+    note_end(&mut member, ctx, by);
+    if member != before {
+        member.updated_at = ctx.now;
         if remove {
             // A tombstone keeps what recognises the person, and nothing else.
-            changed.given_name = None;
-            changed.family_name = None;
-            changed.display_name = None;
+            member.given_name = None;
+            member.family_name = None;
+            member.display_name = None;
         }
-        let changed = store::members::update(tx, scope, changed).await?;
+        member = store::members::update(tx, scope, member).await?;
         let kind = if remove { EventKind::MemberRemoved } else { EventKind::MemberDeactivated };
-        let data =
-            json!({ "by": by, "role": changed.role, "sessions_ended": sessions, "links_removed": links });
+        let data = json!({
+            "by": by,
+            "role": member.role,
+            "sessions_ended": sessions,
+            "links_removed": links,
+            // Whose word stood already.
+            "besides": before.deactivated_by,
+        });
         services.record(tx, ctx, scope.organization(), kind, user, data).await?;
-        changed
-    };
+    }
     if was_owner && other_owners == 0 {
         store::organizations::set_ownerless(tx, scope, Some(ctx.now)).await?;
         let data = json!({ "last_owner": user });
@@ -95,6 +94,45 @@ pub async fn end(
             .await?;
     }
     Ok(Ended { member, sessions })
+}
+
+/// Notes on a member who it is that says: this person is out.
+fn note_end(member: &mut Member, ctx: &Ctx, by: Source) {
+    let id = ctx.actor.id();
+    match member.deactivated_by {
+        None => {
+            member.deactivated_by = Some(by);
+            member.deactivated_by_id = id;
+            member.deactivated_at = Some(ctx.now);
+        }
+        Some(first) if first != by => member.also_deactivated_by = Some(by),
+        Some(Source::Scim) if member.deactivated_by_id != id && member.also_deactivated_by.is_none() => {
+            member.also_deactivated_by = Some(by);
+        }
+        Some(_) => {}
+    }
+}
+
+/// Takes back what one source said of a member's access, where another keeps the person out: that one alone has the
+/// say from now on.
+pub async fn waive(
+    tx: &Tx,
+    ctx: &Ctx,
+    scope: TenantScope,
+    member: Member,
+    by: Source,
+) -> Result<Member, Error> {
+    let mut changed = member.clone();
+    if changed.deactivated_by == Some(by) {
+        changed.deactivated_by = changed.also_deactivated_by;
+        changed.deactivated_by_id = None;
+    }
+    changed.also_deactivated_by = None;
+    if changed == member || changed.deactivated_by.is_none_or(|left| left == by) {
+        return Ok(member);
+    }
+    changed.updated_at = ctx.now;
+    Ok(store::members::update(tx, scope, changed).await?)
 }
 
 /// Gives access back (rule 13). Whether the asker has the say is the caller's to check with [`may_reactivate`].
@@ -113,7 +151,9 @@ pub async fn give_back(
     changed.role = role;
     changed.unmapped_role = None;
     changed.deactivated_by = None;
+    changed.deactivated_by_id = None;
     changed.deactivated_at = None;
+    changed.also_deactivated_by = None;
     changed.updated_at = ctx.now;
     let changed = store::members::update(tx, scope, changed).await?;
     let data = json!({ "role": changed.role });
@@ -137,7 +177,7 @@ pub async fn lift(
     Ok(store::members::find(tx, scope, member.user_id).await?.unwrap_or(member))
 }
 
-/// Only the source that deactivated, or an owner (or the operator), reactivates.
+/// Only the source that deactivated, or an owner (or the operator), reactivates; where two did, an owner.
 pub fn may_reactivate(ctx: &Ctx, member: &Member, by: Source) -> Result<(), Error> {
     let owner =
         matches!(ctx.actor, Actor::Operator { .. } | Actor::System | Actor::Person { role: Role::Owner, .. });
@@ -147,8 +187,9 @@ pub fn may_reactivate(ctx: &Ctx, member: &Member, by: Source) -> Result<(), Erro
 /// The rule behind [`may_reactivate`], for somebody of whom only this is known: whether an owner (or the operator)
 /// stands behind the act, and which source it comes from.
 pub fn has_the_say(owner: bool, member: &Member, by: Source) -> Result<(), Error> {
-    match member.deactivated_by {
-        Some(source) if source != by && !owner => Err(Error::forbidden(
+    let sources = [member.deactivated_by, member.also_deactivated_by];
+    match sources.into_iter().flatten().find(|source| *source != by) {
+        Some(source) if !owner => Err(Error::forbidden(
             "deactivated_elsewhere",
             match source {
                 Source::Scim => {

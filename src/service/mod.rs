@@ -25,6 +25,7 @@ pub mod operator_keys;
 pub mod organizations;
 pub mod permissions;
 pub mod provisioning;
+pub mod reactivation;
 pub mod role_mappings;
 mod roles;
 pub mod scim_clients;
@@ -36,6 +37,7 @@ pub mod sessions;
 pub mod sign_in;
 pub mod turns;
 pub mod upkeep;
+pub mod waves;
 
 pub use error::{Error, FieldError};
 
@@ -104,6 +106,8 @@ pub struct Settings {
     pub scim_default_page: u32,
     /// How many SCIM resources a page has at most.
     pub scim_max_page: u32,
+    /// From when on deactivations by a directory are told to the owners.
+    pub unusual: waves::Unusual,
 }
 
 impl Settings {

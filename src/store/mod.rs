@@ -6,6 +6,7 @@
 
 pub mod api_keys;
 pub mod connections;
+pub mod deactivations;
 pub mod directories;
 pub mod directory_group_members;
 pub mod directory_groups;

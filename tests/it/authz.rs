@@ -60,6 +60,13 @@ fn rows() -> BTreeMap<&'static str, (For, Value)> {
         ("deactivate_saml_connection", (Admins(&["saml_connection:write"]), none())),
         ("get_scim", (Admins(&["scim:read"]), none())),
         ("update_scim", (Admins(&["scim:write"]), json!({}))),
+        (
+            "reactivate_scim_batch",
+            (
+                Admins(&["scim:write", "trust"]),
+                json!({ "token_id": "sct_01h455vb4pex5vsknk084sn02q", "since": "2026-11-18T00:00:00Z" }),
+            ),
+        ),
         ("create_scim_token", (Admins(&["scim:write", "trust"]), none())),
         ("list_scim_tokens", (Admins(&["scim:read"]), none())),
         ("get_scim_token", (Admins(&["scim:read"]), none())),

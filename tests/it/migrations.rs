@@ -83,6 +83,7 @@ async fn entities_fit(backend: Backend) {
     }
     check_all!(
         api_keys,
+        deactivation_waves,
         directories,
         directory_counts,
         directory_departures,

@@ -13,6 +13,7 @@ mod roles;
 mod rules;
 mod tester;
 mod users;
+mod waves;
 
 use serde_json::{Value, json};
 

@@ -2,14 +2,17 @@
 //! itself is another door.
 
 use super::Tag;
-use super::answer::{Answer, Found, if_match};
+use super::answer::{Answer, Failure, Found, Listed, if_match};
 use super::caller::Caller;
-use super::dto::Time;
+use super::dto::{Time, id_field};
 use super::scim_tokens::ScimTokenView;
 use crate::http::payload::JsonBody;
-use crate::model::state::{Conformance, ForeignAddresses, ProvisioningMode};
+use crate::model::state::{Conformance, ForeignAddresses, KeptOut, ProvisioningMode};
+use crate::service::Error;
 use crate::service::directories::{self, Overview, UpdateDirectory};
+use crate::service::reactivation::{self, Credential, GivenBack, Wanted};
 use poem_openapi::param::{Header, Path};
+use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 
 /// The directory of an organization.
@@ -64,6 +67,75 @@ pub struct UpdateScim {
     pub oauth_only: Option<bool>,
 }
 
+/// Whose deactivations are given back.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+pub struct ReactivateBatch {
+    /// TypeID of a SCIM token, `sct_…`, revoked or not; either this or `client_id`.
+    pub token_id: Option<String>,
+    /// TypeID of an OAuth client, `scl_…`, revoked or not.
+    pub client_id: Option<String>,
+    /// From this time on: `since` of the event `directory.mass_deactivation`, for example.
+    pub since: Time,
+    /// Until this time; now if absent.
+    pub until: Option<Time>,
+}
+
+impl ReactivateBatch {
+    fn credential(&self) -> Result<Credential, Failure> {
+        match (&self.token_id, &self.client_id) {
+            (Some(token), None) => Ok(Credential::Token(id_field("token_id", token)?)),
+            (None, Some(client)) => Ok(Credential::Client(id_field("client_id", client)?)),
+            _ => {
+                let message = "Name one credential of the directory: token_id or client_id.";
+                Err(Error::field("token_id", "one_of", message).into())
+            }
+        }
+    }
+}
+
+/// Somebody who was not given back.
+#[derive(Object)]
+#[oai(rename = "KeptOutMember", skip_serializing_if_is_none)]
+pub struct KeptOutView {
+    /// TypeID of the user, `usr_…`.
+    pub user_id: String,
+    pub email: Option<String>,
+    pub display_name: Option<String>,
+    pub because: KeptOut,
+}
+
+/// What was given back.
+#[derive(Object)]
+#[oai(rename = "ReactivatedBatch")]
+pub struct ReactivatedView {
+    /// How many came back.
+    pub reactivated: usize,
+    /// How many of those whom the credential put out stay out, because somebody else has said so too.
+    pub kept_out: usize,
+    /// Who stays out, and why: at most 200 of them.
+    pub kept_out_members: Vec<KeptOutView>,
+    /// `false` if there are more people to come back than one call takes (5,000): call again.
+    pub complete: bool,
+}
+
+impl From<GivenBack> for ReactivatedView {
+    fn from(done: GivenBack) -> Self {
+        let kept_out_members = done.left.into_iter().map(|left| KeptOutView {
+            user_id: left.user.to_string(),
+            email: left.email.map(|email| email.to_string()),
+            display_name: left.display_name,
+            because: left.because,
+        });
+        Self {
+            reactivated: done.reactivated,
+            kept_out: done.kept_out,
+            kept_out_members: kept_out_members.collect(),
+            complete: done.complete,
+        }
+    }
+}
+
 pub struct DirectoriesApi;
 
 #[OpenApi(prefix_path = "/organizations", tag = "Tag::Scim")]
@@ -97,5 +169,31 @@ impl DirectoriesApi {
         let overview =
             directories::update(caller.services(), &caller.ctx, organization, expected, wanted).await?;
         Ok(ScimView::found(&caller, &overview))
+    }
+
+    /// Bring back whom a SCIM credential deactivated
+    ///
+    /// A change of trust, for a sync that went wrong. Those whose access this credential ended since the time given come
+    /// back as ordinary members, with what their groups give; the directory users are active again. Whom an
+    /// administrator has deactivated or removed as well, or another credential, stays out. Nobody's session comes back.
+    #[oai(
+        path = "/:organization_id/scim/reactivate-batch",
+        method = "post",
+        operation_id = "reactivate_scim_batch"
+    )]
+    async fn reactivate_batch(
+        &self,
+        caller: Caller,
+        organization_id: Path<String>,
+        body: JsonBody<ReactivateBatch>,
+    ) -> Answer<Listed<ReactivatedView>> {
+        let organization = caller.organization(&organization_id)?;
+        let wanted = Wanted {
+            credential: body.credential()?,
+            since: body.since.into(),
+            until: body.until.map(Into::into),
+        };
+        let done = reactivation::give_back(caller.services(), &caller.ctx, organization, wanted).await?;
+        Ok(Listed::Ok(Json(done.into())))
     }
 }

@@ -40,6 +40,8 @@ pub struct MemberView {
     pub deactivated_at: Option<Time>,
     /// Who ended the access: only that source, or an owner, gives it back.
     pub deactivated_by: Option<Source>,
+    /// Who said the same afterwards: then neither gives the access back alone, but an owner.
+    pub also_deactivated_by: Option<Source>,
 }
 
 impl From<&Member> for MemberView {
@@ -59,6 +61,7 @@ impl From<&Member> for MemberView {
             updated_at: row.updated_at.to_datetime(),
             deactivated_at: row.deactivated_at.map(Timestamp::to_datetime),
             deactivated_by: row.deactivated_by,
+            also_deactivated_by: row.also_deactivated_by,
         }
     }
 }

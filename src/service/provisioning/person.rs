@@ -226,6 +226,8 @@ impl Change<'_> {
         row: &DirectoryUser,
     ) -> Result<Outcome, Refusal> {
         if access::may_reactivate(self.ctx, &member, Source::Scim).is_err() {
+            // What the directory said before, it says no more; the administrator's word stands.
+            access::waive(self.tx, self.ctx, self.scope, member, Source::Scim).await?;
             return Ok(Outcome::DeactivatedElsewhere);
         }
         let (described, _) = described(member, address, row);
@@ -320,7 +322,9 @@ pub(super) fn joining(
         source: Source::Scim,
         external_id: row.external_id.clone(),
         deactivated_by: None,
+        deactivated_by_id: None,
         deactivated_at: None,
+        also_deactivated_by: None,
         joined_at: ctx.now,
         updated_at: ctx.now,
         version: 1,

@@ -24,8 +24,13 @@ pub struct Model {
     pub status: MemberStatus,
     pub source: Source,
     pub external_id: Option<String>,
+    /// Who ended the access.
     pub deactivated_by: Option<Source>,
+    /// The credential or person of that source, as events show it.
+    pub deactivated_by_id: Option<String>,
     pub deactivated_at: Option<Timestamp>,
+    /// Who else has said since that this person is out: another source, or another credential of the directory.
+    pub also_deactivated_by: Option<Source>,
     pub joined_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: i64,

@@ -256,6 +256,58 @@ on_both! {
         assert!(acme.member("gone@acme.com").await.is_none(), "a tombstone");
     }
 
+    async fn who_was_put_out_by_both_is_given_back_by_neither(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let key = app.api_key(&acme.org, &["organization_member:write", "organization_member:read"]).await;
+        let set = async |address: &str, active: bool| {
+            let member = acme.member(address).await.expect("a member");
+            let path = format!("/api/v1/organizations/{}/members/{}", acme.org, text(&member, "user_id"));
+            app.patch(&path).bearer(&key).json(&json!({ "active": active })).send().await
+        };
+        let status = async |address: &str| {
+            let member = acme.member(address).await.expect("a member");
+            (text(&member, "status").to_owned(), member["deactivated_by"].clone(), member["also_deactivated_by"].clone())
+        };
+        let out = |by: &str| ("deactivated".to_owned(), json!(by), json!(null));
+        let back = ("active".to_owned(), json!(null), json!(null));
+        // The directory first, then an administrator: the directory's change of mind does not undo the administrator's.
+        let jo = acme.user("jo@acme.com").await;
+        acme.active(&jo, false).await;
+        set("jo@acme.com", false).await.expect(200);
+        assert_eq!(status("jo@acme.com").await, ("deactivated".to_owned(), json!("scim"), json!("rest")));
+        set("jo@acme.com", true).await.problem(403, "deactivated_elsewhere");
+        acme.active(&jo, true).await;
+        assert_eq!(status("jo@acme.com").await, out("rest"));
+        set("jo@acme.com", true).await.expect(200);
+        assert_eq!(status("jo@acme.com").await, back);
+        // An administrator first, then the directory: the administrator's does not undo the directory's.
+        let kim = acme.user("kim@acme.com").await;
+        set("kim@acme.com", false).await.expect(200);
+        acme.active(&kim, false).await;
+        set("kim@acme.com", true).await.problem(403, "deactivated_elsewhere");
+        acme.active(&kim, true).await;
+        assert_eq!(status("kim@acme.com").await, out("rest"));
+        // Put out again while the administrator's word stands, and taken away for good: nobody comes back by POST.
+        acme.active(&kim, false).await;
+        acme.delete(&kim).send().await.expect(204);
+        acme.user("kim@acme.com").await;
+        assert_eq!(status("kim@acme.com").await, out("rest"));
+        // Removed by an administrator after the directory put the person out: a tombstone for the directory, too.
+        let lee = acme.user("lee@acme.com").await;
+        acme.active(&lee, false).await;
+        let member = acme.member("lee@acme.com").await.expect("a member");
+        let path = format!("/api/v1/organizations/{}/members/{}", acme.org, text(&member, "user_id"));
+        app.delete(&path).operator().send().await.expect(204);
+        acme.active(&lee, true).await;
+        assert!(acme.member("lee@acme.com").await.is_none(), "a tombstone");
+        // An owner (here the operator) gives back whom both put out.
+        acme.active(&jo, false).await;
+        set("jo@acme.com", false).await.expect(200);
+        let member = acme.member("jo@acme.com").await.expect("a member");
+        acme.set(&format!("members/{}", text(&member, "user_id")), &json!({ "active": true })).await;
+        assert_eq!(status("jo@acme.com").await, back);
+    }
+
     async fn deprovisioning_again_puts_out_whom_an_owner_let_in(app: TestApp) {
         let acme = Tenant::new(&app, "Acme", "acme.com").await;
         let id = acme.user("jo@acme.com").await;
