@@ -76,7 +76,7 @@ words!(
         Manual = "manual",
         /// Just in time where the domain's flag is on, and SCIM.
         Jit = "jit",
-        /// SCIM alone.
+        /// SCIM alone: what the identity provider owns is refused over REST (409 `managed_by_directory`).
         Scim = "scim",
     }
 );

@@ -11,7 +11,7 @@ pub use crate::store::invites::Invite;
 use super::members::{Joining, Names, join, read_email, rows_by_address};
 use super::organizations::{Organization, reach};
 use super::permissions::{Action, highest_role};
-use super::{Ctx, Error, FieldError, Services, access};
+use super::{Ctx, Error, FieldError, Services, access, managed};
 use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
 use crate::model::id::{ApiKeyId, InviteId, OrganizationId};
@@ -71,7 +71,8 @@ fn read_message(message: Option<String>, errors: &mut Vec<FieldError>) -> Option
 /// Invites an address. An expired invite for it is replaced, a pending one stands in the way.
 ///
 /// # Errors
-/// [`Error::Invalid`]; [`Error::Conflict`] `member_exists` or `invite_pending`; [`Error::Forbidden`]
+/// [`Error::Invalid`]; [`Error::Conflict`] `member_exists`, `invite_pending`, or `managed_by_directory` where people on
+/// this domain come from the directory alone; [`Error::Forbidden`]
 /// `deactivated_elsewhere` where the person's access was ended by a source whose say the caller does not have.
 pub async fn create(
     services: &Services,
@@ -97,7 +98,11 @@ pub async fn create(
     }
     let tx = services.begin().await?;
     let maker = access::maker(&tx, ctx, scope, Role::Admin.max(new.role)).await?;
-    for row in known_by(&tx, scope, &email).await? {
+    let known = known_by(&tx, scope, &email).await?;
+    if known.is_empty() {
+        managed::check_newcomer(&tx, scope, &email, new.role).await?;
+    }
+    for row in known {
         match row.status {
             MemberStatus::Active => {
                 return Err(Error::conflict(

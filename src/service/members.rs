@@ -8,7 +8,7 @@ pub use crate::store::members::{Member, MemberFilter};
 
 use super::organizations::{check_search, expect_version, reach};
 use super::permissions::{Action, highest_role};
-use super::{Ctx, Error, FieldError, Services, access, roles};
+use super::{Ctx, Error, FieldError, Services, access, managed};
 use crate::model::actor::Actor;
 use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
@@ -172,7 +172,8 @@ pub(super) async fn rows_by_address(
 /// Adds a person by address. A pending invite for the address is taken back: it has been overtaken.
 ///
 /// # Errors
-/// [`Error::Invalid`]; [`Error::Conflict`] `member_exists`; [`Error::Forbidden`] `role_above_own`, or
+/// [`Error::Invalid`]; [`Error::Conflict`] `member_exists`, or `managed_by_directory` where people on this domain come
+/// from the directory alone; [`Error::Forbidden`] `role_above_own`, or
 /// `deactivated_elsewhere` where a removed person's tombstone is not this caller's to lift (rule 8).
 pub async fn add(
     services: &Services,
@@ -199,6 +200,9 @@ pub async fn add(
             return Err(exists());
         }
         access::may_reactivate(ctx, row, Source::Rest)?;
+    }
+    if own.is_none() && others.is_empty() {
+        managed::check_newcomer(&tx, scope, &email, new.role).await?;
     }
     if let Some(invite) = store::invites::find_pending(&tx, scope, &email).await?
         && store::invites::answer(&tx, scope, invite.id, InviteStatus::Revoked, None, ctx.now).await?
@@ -285,8 +289,8 @@ fn last_owner(what: &str) -> Error {
 ///
 /// # Errors
 /// [`Error::PreconditionFailed`]; [`Error::Invalid`]; [`Error::Forbidden`] `role_above_own`, `deactivated_elsewhere`;
-/// [`Error::Refused`] `last_owner`; [`Error::Conflict`] `managed_by_directory` for names that the directory keeps, and for a role below
-/// the one that the directory's groups give.
+/// [`Error::Refused`] `last_owner`; [`Error::Conflict`] `managed_by_directory` for names and roles that are the identity
+/// provider's.
 pub async fn update(
     services: &Services,
     ctx: &Ctx,
@@ -333,17 +337,7 @@ pub async fn update(
         if owned && other_owners == 0 {
             return Err(last_owner("taking the role away"));
         }
-        if let Some(given) = roles::given(&tx, scope, user).await?
-            && role < given
-        {
-            return Err(Error::conflict(
-                "managed_by_directory",
-                format!(
-                    "The directory's groups give this person the role {given}, so that it cannot be {role}. Take the \
-                     person out of the group at the identity provider, or change the group's role in the mapping."
-                ),
-            ));
-        }
+        managed::check_role(&tx, scope, &row, role).await?;
         let data = json!({ "from": row.role, "to": role });
         row.role = role;
         row.unmapped_role = None;
@@ -392,13 +386,7 @@ async fn rename(
     if held == now {
         return Ok(row);
     }
-    if store::directory_users::find_by_user(tx, scope, row.user_id).await?.is_some() {
-        return Err(Error::conflict(
-            "managed_by_directory",
-            "The directory keeps this person's names over SCIM and would overwrite a change made here: change them \
-             at the identity provider. Role and access can be changed here.",
-        ));
-    }
+    managed::check_names(tx, scope, &row).await?;
     row.given_name = wanted.given_name;
     row.family_name = wanted.family_name;
     row.display_name = wanted.display_name;

@@ -19,6 +19,7 @@ pub mod events;
 pub mod groups;
 pub mod idempotency;
 pub mod invites;
+mod managed;
 pub mod me;
 pub mod members;
 pub mod operator_keys;

@@ -5,6 +5,7 @@ mod door;
 mod entra;
 mod groups;
 mod lists;
+mod managed;
 mod oauth;
 mod okta;
 mod profile;

@@ -127,7 +127,8 @@ pub struct MembersApi;
 impl MembersApi {
     /// Add a member
     ///
-    /// Without an invite. Whether the address had an account before is not told.
+    /// Without an invite. Whether the address had an account before is not told. In the provisioning mode `scim` people
+    /// on the directory's domains come from the identity provider alone, but for owners.
     #[oai(path = "/:organization_id/members", method = "post", operation_id = "add_member")]
     async fn add(
         &self,
@@ -214,7 +215,7 @@ impl MembersApi {
 
     /// Change a member
     ///
-    /// Role, access and names. Ending the access of the last owner works and leaves the organization without one;
+    /// Role, access and names; names and roles that are the identity provider's are changed there. Ending the access of the last owner works and leaves the organization without one;
     /// taking the role from the last owner is refused.
     #[oai(path = "/:organization_id/members/:user_id", method = "patch", operation_id = "update_member")]
     async fn update(
