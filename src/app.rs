@@ -185,6 +185,9 @@ fn settings(config: &Config) -> Result<Settings, AppError> {
             percent: config.scim.mass_deactivation_percent,
             within: Duration::from_secs(60 * u64::from(config.scim.mass_deactivation_minutes)),
         },
+        scim_bulk_operations: config.scim.bulk_max_operations,
+        scim_body_limit: config.http.scim_body_limit,
+        request_timeout: config.http.request_timeout,
     })
 }
 

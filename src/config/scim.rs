@@ -1,7 +1,8 @@
-//! `[scim]`: page sizes, the request rate of one SCIM token, and how many deactivations are unusual.
+//! `[scim]`: page sizes, the size of a bulk request, the request rate of one SCIM token, and how many deactivations
+//! are unusual.
 //!
 //! Promise: never below 25 requests a second, which identity providers count on, with a burst at least as
-//! large as the rate; the default page is not larger than the largest.
+//! large as the rate; the default page is not larger than the largest; a bulk request may have 1,000 operations.
 
 use std::num::NonZeroU32;
 
@@ -13,6 +14,7 @@ use super::problems::Checker;
 pub struct Scim {
     pub default_page: u32,
     pub max_page: u32,
+    pub bulk_max_operations: u32,
     pub rate_per_second: NonZeroU32,
     pub burst: NonZeroU32,
     pub mass_deactivation_people: u32,
@@ -25,6 +27,7 @@ pub struct Scim {
 pub(super) struct Raw {
     default_page: i64,
     max_page: i64,
+    bulk_max_operations: i64,
     rate_per_second: i64,
     burst: i64,
     mass_deactivation_people: i64,
@@ -42,6 +45,8 @@ impl Scim {
                 format!("must not be larger than scim.max_page ({max_page}), found {default_page}"),
             );
         }
+        let bulk_max_operations =
+            checker.number("scim.bulk_max_operations", raw.bulk_max_operations, 1000..=10_000);
         let rate_per_second = checker.rate("scim.rate_per_second", raw.rate_per_second, 25..=100_000);
         let burst = checker.rate("scim.burst", raw.burst, 25..=1_000_000);
         if burst < rate_per_second {
@@ -55,6 +60,7 @@ impl Scim {
         Self {
             default_page,
             max_page,
+            bulk_max_operations,
             rate_per_second,
             burst,
             mass_deactivation_people: number(

@@ -96,6 +96,20 @@ struct Phase {
     idle: AtomicBool,
     /// Microseconds after `Shared::started`.
     since: AtomicU64,
+    /// The client sends nothing any more: it closed the connection, or it broke.
+    gone: AtomicBool,
+}
+
+/// The connection on which a request came, for a handler that takes long: poem lets a handler run to its end when
+/// the client hangs up, so whoever wants to stop before it must ask.
+#[derive(Clone)]
+pub struct Line(Arc<Phase>);
+
+impl Line {
+    /// Whether the client hung up.
+    pub fn is_gone(&self) -> bool {
+        self.0.gone.load(Ordering::Acquire)
+    }
 }
 
 impl Connections {
@@ -124,6 +138,7 @@ impl Connections {
             answering: AtomicU32::new(0),
             idle: AtomicBool::new(false),
             since: AtomicU64::new(self.now()),
+            gone: AtomicBool::new(false),
         });
         if let Some(remote) = remote {
             self.0.open.write().unwrap_or_else(PoisonError::into_inner).insert(remote, phase.clone());
@@ -189,8 +204,11 @@ pub struct GuardedEndpoint<E> {
 impl<E: Endpoint> Endpoint for GuardedEndpoint<E> {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> Result<Response> {
-        let _answering = self.connections.answering(request.remote_addr());
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let answering = self.connections.answering(request.remote_addr());
+        if let Some(answering) = &answering {
+            request.extensions_mut().insert(Line(answering.phase.clone()));
+        }
         Ok(self.inner.get_response(request).await)
     }
 }
@@ -355,10 +373,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for GuardedIo<S> {
                 let bytes = &buf.filled()[before..];
                 if !bytes.is_empty() {
                     this.received(bytes);
+                } else if buf.remaining() > 0 {
+                    this.phase.gone.store(true, Ordering::Release);
                 }
                 Poll::Ready(Ok(()))
             }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Err(error)) => {
+                this.phase.gone.store(true, Ordering::Release);
+                Poll::Ready(Err(error))
+            }
             Poll::Pending => this.poll_deadline(cx),
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! A [`Limiter`] grants `quota` requests per `window` to each key as a leaky bucket (governor's GCRA): a burst
 //! up to the quota, then a steady flow. Keys that are full again are forgotten from time to time, so that
-//! random keys do not pile up. The clock is injected.
+//! random keys do not pile up. The clock is injected. One request that stands for many overdraws its key's quota
+//! ([`Limiter::overdraw`]): it passes, and the key waits until what it took has flowed back.
 //!
 //! Whoever knows the key (an authentication extractor) calls [`Limiter::check`] and notes the decision in the
 //! request's [`RateLimitSlot`]; the middleware `RateLimitHeaders` writes `RateLimit` and `RateLimit-Policy`
@@ -22,10 +23,13 @@ use std::{
 
 use governor::{
     Quota, RateLimiter,
-    clock::{Clock, FakeRelativeClock},
+    clock::{Clock, FakeRelativeClock, Reference},
     middleware::{NoOpMiddleware, StateInformationMiddleware},
     nanos::Nanos,
-    state::keyed::DashMapStateStore,
+    state::{
+        StateStore,
+        keyed::{DashMapStateStore, ShrinkableKeyedStateStore},
+    },
 };
 use poem::{Request, http::HeaderValue};
 
@@ -111,12 +115,41 @@ impl PolicyText {
     }
 }
 
-type Buckets<K> = RateLimiter<K, DashMapStateStore<K>, LimitClock, NoOpMiddleware<Nanos>>;
+/// The buckets of governor, shared so that a bucket can be overdrawn, which governor itself has no word for.
+struct Buckets<K: Hash + Eq + Clone>(Arc<DashMapStateStore<K>>);
+
+impl<K: Hash + Eq + Clone> StateStore for Buckets<K> {
+    type Key = K;
+
+    fn measure_and_replace<T, F, E>(&self, key: &K, f: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        self.0.measure_and_replace(key, f)
+    }
+}
+
+impl<K: Hash + Eq + Clone> ShrinkableKeyedStateStore<K> for Buckets<K> {
+    fn retain_recent(&self, drop_below: Nanos) {
+        self.0.retain_recent(drop_below);
+    }
+
+    fn len(&self) -> usize {
+        ShrinkableKeyedStateStore::len(&*self.0)
+    }
+
+    fn is_empty(&self) -> bool {
+        ShrinkableKeyedStateStore::is_empty(&*self.0)
+    }
+}
 
 /// Grants and refuses by key. Cheap to share behind an `Arc`.
 pub struct Limiter<K: Hash + Eq + Clone> {
-    inner: RateLimiter<K, DashMapStateStore<K>, LimitClock, StateInformationMiddleware>,
+    inner: RateLimiter<K, Buckets<K>, LimitClock, StateInformationMiddleware>,
+    /// The buckets of `inner`: for each key the moment, counted from `start`, at which its quota is whole again.
+    buckets: Arc<DashMapStateStore<K>>,
     clock: LimitClock,
+    start: Nanos,
     text: Arc<PolicyText>,
     /// Nanoseconds after which one request is granted again.
     period: u64,
@@ -137,9 +170,18 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
             policy.quota,
             policy.window.as_secs_f64().ceil().max(1.0)
         );
+        let buckets = Arc::new(DashMapStateStore::default());
+        let start = clock.now();
         Self {
-            inner: Buckets::new(quota, DashMapStateStore::default(), clock.clone()).with_middleware(),
+            inner: RateLimiter::<K, Buckets<K>, LimitClock, NoOpMiddleware<Nanos>>::new(
+                quota,
+                Buckets(Arc::clone(&buckets)),
+                clock.clone(),
+            )
+            .with_middleware(),
+            buckets,
             clock,
+            start,
             text: Arc::new(PolicyText {
                 policy,
                 header: HeaderValue::try_from(header).unwrap_or(HeaderValue::from_static("")),
@@ -177,6 +219,35 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
                     .max(1),
                 ),
             },
+        }
+    }
+
+    /// Takes `count` further requests for one that has passed and stands for that many. Never too many for the quota:
+    /// what it cannot give is owed, and the key's next requests wait until it has flowed back. Refused only while the
+    /// key owes already, so that what is owed never grows beyond one such request.
+    pub fn overdraw(&self, key: &K, count: u32) -> Decision {
+        let quota = self.text.policy.quota.get();
+        let whole = self.period.saturating_mul(quota.into());
+        let taken = self.period.saturating_mul(count.into());
+        let now = self.clock.now().duration_since(self.start).as_u64();
+        let outcome = self.buckets.measure_and_replace(key, |until| {
+            let ahead = until.map_or(0, |until| until.as_u64().saturating_sub(now));
+            if ahead > whole {
+                return Err(ahead - whole);
+            }
+            let ahead = ahead.saturating_add(taken);
+            Ok((ahead, Nanos::from(now.saturating_add(ahead))))
+        });
+        let (ahead, retry_after) = match outcome {
+            Ok(ahead) => (ahead, None),
+            Err(owed) => (whole.saturating_add(owed), Some(seconds(owed.saturating_add(self.period)).max(1))),
+        };
+        let left = whole.saturating_sub(ahead) / self.period;
+        Decision {
+            policy: self.text.clone(),
+            remaining: u32::try_from(left).unwrap_or(quota),
+            reset: seconds(ahead),
+            retry_after,
         }
     }
 
@@ -222,6 +293,18 @@ impl RateLimitSlot {
 
     pub fn push(&self, decision: Decision) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(decision);
+    }
+
+    /// Notes a later decision of the same policy in the place of the earlier one.
+    pub fn revise(request: &Request, decision: Decision) {
+        if let Some(slot) = request.data::<Self>() {
+            let name = decision.policy.policy.name;
+            slot.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .retain(|earlier| earlier.policy.policy.name != name);
+            slot.push(decision);
+        }
     }
 
     /// `RateLimit-Policy` and `RateLimit`, if anything was decided.
@@ -288,6 +371,31 @@ mod tests {
         clock.advance(Duration::from_secs(20));
         assert!(limiter.check(&key).is_allowed(), "after Retry-After the next request passes");
         assert!(!limiter.check(&key).is_allowed());
+    }
+
+    #[test]
+    fn one_request_that_stands_for_many_is_paid_for_afterwards() {
+        let (limiter, clock) = limiter(10, 10);
+        let key = "a".to_owned();
+        assert!(limiter.check(&key).is_allowed());
+        // Within the quota: as so many requests.
+        assert_eq!(limiter.overdraw(&key, 4).remaining, 5);
+        assert_eq!(limiter.check(&key).remaining, 4);
+        // Beyond it: it passes, and whatever comes next waits for the rest.
+        let large = limiter.overdraw(&key, 24);
+        assert_eq!((large.is_allowed(), large.remaining, large.reset), (true, 0, 30));
+        assert_eq!(limiter.check(&key).retry_after, Some(21));
+        assert_eq!(limiter.overdraw(&key, 1).retry_after, Some(21), "not while something is owed");
+        assert!(limiter.check(&"b".to_owned()).is_allowed(), "others do not pay");
+        clock.advance(Duration::from_secs(21));
+        assert!(limiter.check(&key).is_allowed());
+        assert!(
+            limiter.overdraw(&key, 100).is_allowed(),
+            "however large, if the last request of the quota began it"
+        );
+        clock.advance(Duration::from_secs(150));
+        limiter.forget_idle();
+        assert!(limiter.is_empty());
     }
 
     #[test]

@@ -109,6 +109,12 @@ pub struct Settings {
     pub scim_max_page: u32,
     /// From when on deactivations by a directory are told to the owners.
     pub unusual: waves::Unusual,
+    /// How many operations a bulk request has at most.
+    pub scim_bulk_operations: u32,
+    /// How many bytes the body of a SCIM request has at most.
+    pub scim_body_limit: u64,
+    /// How long a request may take in all.
+    pub request_timeout: Duration,
 }
 
 impl Settings {

@@ -1,6 +1,7 @@
 //! The SCIM door through HTTP: transcripts of Okta and Entra, the rules of provisioning, races, and scim2-tester.
 
 mod bound;
+mod bulk;
 mod door;
 mod entra;
 mod groups;

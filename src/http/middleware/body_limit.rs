@@ -47,7 +47,16 @@ pub struct BodyLimit {
 impl BodyLimit {
     fn refuse(&self, state: u8, id: &RequestId) -> Response {
         let problem = if state == TOO_LARGE {
-            too_large(Some(self.max_bytes))
+            let mut problem = too_large(Some(self.max_bytes));
+            if matches!(self.dialect, Dialect::Scim) {
+                // RFC 7644 §3.7.4: the limit is named.
+                problem.detail = format!(
+                    "The body is larger than the maxPayloadSize of {} bytes; send less at a time.",
+                    self.max_bytes
+                )
+                .into();
+            }
+            problem
         } else {
             Problem::new(
                 StatusCode::REQUEST_TIMEOUT,

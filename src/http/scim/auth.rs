@@ -2,17 +2,22 @@
 //! tenants behind one address (Entra) and one tenant behind many do not disturb each other.
 
 use super::answer::Refused;
-use crate::http::limits::{address_key, enforce};
+use crate::http::limits::{RateLimitSlot, address_key, enforce};
 use crate::http::middleware::{Layer, layer};
 use crate::http::payload::Problem;
 use crate::http::payload::framework::unauthenticated;
 use crate::http::state::State;
-use crate::protocol::scim::Conformance;
+use crate::protocol::scim::{Conformance, ScimError};
 use crate::service::scim_credentials::{self, ScimRefusal};
 use crate::service::{Ctx, Services, scim_oauth};
 use poem::http::header;
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
+use uuid::Uuid;
+
+const INVALID: &str = "This SCIM token is not valid: it may be mistyped, revoked or expired. Make a new one for the \
+                       directory.";
 
 /// The directory that calls, within its limit.
 #[derive(Clone)]
@@ -22,6 +27,9 @@ pub struct ScimCaller {
     pub ctx: Ctx,
     /// How strictly the directory reads what is sent.
     pub conformance: Conformance,
+    /// Whose limit it is.
+    credential: Uuid,
+    token: Arc<SecretString>,
 }
 
 impl ScimCaller {
@@ -31,8 +39,34 @@ impl ScimCaller {
     }
 
     /// The use cases.
-    pub fn services(&self) -> &Services {
+    pub fn services(&self) -> &Arc<Services> {
         &self.state.services
+    }
+
+    /// Counts a request as so many, however few its limit would grant at once: what it takes beyond them is waited for
+    /// by the token's next requests. Refused only while an earlier one is not paid for.
+    pub(super) fn count_as(&self, request: &Request, requests: usize) -> std::result::Result<(), Refused> {
+        let further = u32::try_from(requests.saturating_sub(1)).unwrap_or(u32::MAX);
+        if further > 0 {
+            let decision = self.state.limits.scim.overdraw(&self.credential, further);
+            let refusal = decision.problem();
+            RateLimitSlot::revise(request, decision);
+            if let Some(problem) = refusal {
+                return Err(problem.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks again whether the token is good, for a request that takes long.
+    pub(super) async fn still_known(&self) -> std::result::Result<(), ScimError> {
+        let services = &self.state.services;
+        match scim_credentials::scim_token(services, self.token.expose_secret(), services.clock.now()).await {
+            Ok(known) if known.actor() == self.ctx.actor => Ok(()),
+            // Whether it is good cannot be told; each operation meets the same and says so.
+            Err(ScimRefusal::Failed(_)) => Ok(()),
+            _ => Err(ScimError::new(401, INVALID)),
+        }
     }
 }
 
@@ -71,20 +105,17 @@ async fn authenticate(request: &Request) -> Result<ScimCaller> {
     let problem = match presented(request) {
         Some(token) => match scim_credentials::scim_token(&state.services, token, ctx.now).await {
             Ok(known) => {
-                enforce(request, &state.limits.scim, &known.credential.uuid())?;
+                let credential = known.credential.uuid();
+                enforce(request, &state.limits.scim, &credential)?;
                 ctx.actor = known.actor();
-                return Ok(ScimCaller { state, ctx, conformance: known.conformance });
+                let token = Arc::new(SecretString::from(token));
+                return Ok(ScimCaller { state, ctx, conformance: known.conformance, credential, token });
             }
             Err(ScimRefusal::Failed(error)) => return Err(crate::http::api::answer::problem(&error).into()),
             Err(refusal) => {
                 // The log tells the reasons apart, the answer does not.
                 note(&refusal, &ctx);
-                refused(
-                    &state,
-                    "This SCIM token is not valid: it may be mistyped, revoked or expired. Make a new one for the \
-                     directory.",
-                    ", error=\"invalid_token\"",
-                )
+                refused(&state, INVALID, ", error=\"invalid_token\"")
             }
         },
         None => refused(&state, "A SCIM token is needed: send it as Authorization: Bearer.", ""),

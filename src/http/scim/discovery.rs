@@ -32,6 +32,11 @@ pub fn config(caller: &ScimCaller, request: &Request) -> Answer {
     let mut config = discovery::service_provider_config(&base(caller));
     let settings = &caller.services().settings;
     config["filter"]["maxResults"] = settings.scim_max_page.into();
+    config["bulk"] = json!({
+        "supported": true,
+        "maxOperations": settings.scim_bulk_operations,
+        "maxPayloadSize": settings.scim_body_limit,
+    });
     // RFC 9865 section 4.
     config["pagination"] = json!({
         "cursor": true,

@@ -4,6 +4,7 @@
 
 mod answer;
 mod auth;
+mod bulk;
 mod discovery;
 mod groups;
 mod search;
@@ -88,6 +89,7 @@ enum Place {
     Group(String),
     GroupsSearch,
     Search,
+    Bulk,
     Config,
     ResourceTypes(Option<String>),
     Schemas(Option<String>),
@@ -115,7 +117,8 @@ impl Place {
             ["ResourceTypes", id] => Self::ResourceTypes(Some((*id).to_owned())),
             ["Schemas"] => Self::Schemas(None),
             ["Schemas", urn] => Self::Schemas(Some((*urn).to_owned())),
-            ["Me", ..] | ["Bulk"] => Self::NotOffered,
+            ["Bulk"] => Self::Bulk,
+            ["Me", ..] => Self::NotOffered,
             _ => Self::Nowhere,
         }
     }
@@ -130,6 +133,7 @@ impl Place {
             Self::Group(_) => "/scim/v2/Groups/:id",
             Self::GroupsSearch => "/scim/v2/Groups/.search",
             Self::Search => "/scim/v2/.search",
+            Self::Bulk => "/scim/v2/Bulk",
             Self::Config => "/scim/v2/ServiceProviderConfig",
             Self::ResourceTypes(_) => "/scim/v2/ResourceTypes",
             Self::Schemas(_) => "/scim/v2/Schemas",
@@ -185,7 +189,8 @@ async fn handle(place: Place, request: Request) -> answer::Answer {
         Place::Users | Place::Groups => Err(taken("GET, HEAD, POST")),
         Place::GroupsSearch if method == Method::POST => groups::search(&caller, &request, &mut body).await,
         Place::Search if method == Method::POST => search::everything(&caller, &request, &mut body).await,
-        Place::UsersSearch | Place::GroupsSearch | Place::Search => Err(taken("POST")),
+        Place::Bulk if method == Method::POST => bulk::run(&caller, &request, &mut body).await,
+        Place::UsersSearch | Place::GroupsSearch | Place::Search | Place::Bulk => Err(taken("POST")),
         Place::User(id) if read => users::get(&caller, &request, &id).await,
         Place::User(id) if method == Method::PUT => users::replace(&caller, &request, &mut body, &id).await,
         Place::User(id) if method == Method::PATCH => users::patch(&caller, &request, &mut body, &id).await,

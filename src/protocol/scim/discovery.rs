@@ -31,12 +31,12 @@ pub fn resource_type(resource_types: &[&ResourceType], id: &str, base: &str) -> 
     resource_types.iter().find(|r| r.name == id).map(|r| resource_type_json(r, base))
 }
 
-/// What this server can do, for `/ServiceProviderConfig`.
+/// What this server can do, for `/ServiceProviderConfig`; whoever serves adds the limits of `bulk`.
 pub fn service_provider_config(base: &str) -> Value {
     json!({
         "schemas": [CONFIG_URN],
         "patch": { "supported": true },
-        "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
+        "bulk": { "supported": true },
         "filter": { "supported": true, "maxResults": MAX_COUNT },
         "changePassword": { "supported": false },
         "sort": { "supported": true },

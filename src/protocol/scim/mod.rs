@@ -5,6 +5,7 @@
 //! documents, so what is announced is what is checked. Filters and PATCH paths are parsed into trees
 //! against those tables; [`apply`](patch::PatchRequest::apply) works on a copy, all or nothing. Nothing
 //! here panics, whatever comes in: input is only descended as deep as the tables go.
+pub mod bulk;
 pub mod discovery;
 pub mod error;
 pub mod etag;

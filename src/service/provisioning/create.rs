@@ -1,7 +1,7 @@
 //! POST: a new directory user, and the member behind it where rule 6 allows one.
 
 use super::person::{Change, Outcome, event, joining, may_stand_on, told_of_joining};
-use super::{DirectoryUser, Refusal, address, fill, lost, persist};
+use super::{ATTEMPTS, DirectoryUser, Refusal, address, fill, lost, persist};
 use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
 use crate::model::id::{DirectoryId, DirectoryUserId, UserId};
@@ -10,9 +10,9 @@ use crate::model::tenant::TenantScope;
 use crate::protocol::scim::{ScimError, UserResource};
 use crate::service::permissions;
 use crate::service::{Ctx, Services};
-use crate::store;
 use crate::store::newcomers::Newcomer;
 use crate::store::users::User;
+use crate::store::{self, Tx};
 use serde_json::{Value, json};
 
 /// Creates a directory user from a SCIM User.
@@ -35,13 +35,71 @@ async fn attempt(
     ctx: &Ctx,
     scope: TenantScope,
     directory: DirectoryId,
-    mut resource: UserResource,
+    resource: UserResource,
 ) -> Result<DirectoryUser, Refusal> {
+    let id = DirectoryUserId::new(ctx.now, &*services.random);
+    let mut row = draft(ctx, scope, directory, id, resource);
+    if let Some(address) = row.address.clone().filter(|address| row.active && may_stand_on(ctx, address))
+        && admit(services, ctx, scope, &address, &mut row).await?
+    {
+        return Ok(row);
+    }
+    let tx = services.begin().await?;
+    let row = make(services, ctx, &tx, scope, row).await?;
+    tx.commit().await?;
+    Ok(row)
+}
+
+/// Creates several directory users in one transaction, with ids that were given beforehand because they refer to each
+/// other: all or none.
+///
+/// # Errors
+/// As for [`create`], with the place of the one that is refused.
+pub(super) async fn create_together(
+    services: &Services,
+    ctx: &Ctx,
+    resources: &[(DirectoryUserId, UserResource)],
+) -> Result<Vec<DirectoryUser>, (usize, Refusal)> {
+    let (scope, directory, _) = permissions::directory_part(ctx).map_err(|error| (0, error.into()))?;
+    for _ in 0..ATTEMPTS {
+        match together(services, ctx, scope, directory, resources).await {
+            Err((_, Refusal::Race)) => {}
+            done => return done,
+        }
+    }
+    Err((0, lost().into()))
+}
+
+async fn together(
+    services: &Services,
+    ctx: &Ctx,
+    scope: TenantScope,
+    directory: DirectoryId,
+    resources: &[(DirectoryUserId, UserResource)],
+) -> Result<Vec<DirectoryUser>, (usize, Refusal)> {
+    let tx = services.begin().await.map_err(|error| (0, error.into()))?;
+    let mut rows = Vec::with_capacity(resources.len());
+    for (index, (id, resource)) in resources.iter().enumerate() {
+        let row = draft(ctx, scope, directory, *id, resource.clone());
+        rows.push(make(services, ctx, &tx, scope, row).await.map_err(|refusal| (index, refusal))?);
+    }
+    tx.commit().await.map_err(|error| (0, error.into()))?;
+    Ok(rows)
+}
+
+/// The row of a new directory user, without the user behind it.
+fn draft(
+    ctx: &Ctx,
+    scope: TenantScope,
+    directory: DirectoryId,
+    id: DirectoryUserId,
+    mut resource: UserResource,
+) -> DirectoryUser {
     resource.default_active(None);
     let active = resource.active().unwrap_or(true);
     let address = address(&resource);
     let mut row = DirectoryUser {
-        id: DirectoryUserId::new(ctx.now, &*services.random),
+        id,
         organization_id: scope.organization(),
         directory_id: directory,
         user_name: String::new(),
@@ -61,14 +119,18 @@ async fn attempt(
         version: 1,
     };
     fill(&mut row, resource);
-    if let Some(address) = row.address.clone().filter(|address| row.active && may_stand_on(ctx, address))
-        && admit(services, ctx, scope, &address, &mut row).await?
-    {
-        return Ok(row);
-    }
+    row
+}
 
-    let tx = services.begin().await?;
-    let mut change = Change { services, ctx, tx: &tx, scope, events: Vec::with_capacity(2) };
+/// The long way: whoever the person is to the organization already. All of it but the commit.
+async fn make(
+    services: &Services,
+    ctx: &Ctx,
+    tx: &Tx,
+    scope: TenantScope,
+    mut row: DirectoryUser,
+) -> Result<DirectoryUser, Refusal> {
+    let mut change = Change { services, ctx, tx, scope, events: Vec::with_capacity(2) };
     let mut became = "held";
     match (change.footing(row.address.as_ref()).await?, &row.address) {
         (Some(footing), Some(address)) => {
@@ -90,10 +152,9 @@ async fn attempt(
             }
         }
     }
-    store::directory_users::insert(&tx, row.clone()).await?;
+    store::directory_users::insert(tx, row.clone()).await?;
     change.event(EventKind::DirectoryUserCreated, row.id, told_of_creation(&row, became));
     change.flush().await?;
-    tx.commit().await?;
     Ok(row)
 }
 

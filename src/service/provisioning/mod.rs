@@ -11,6 +11,7 @@
 //! not look anybody up by it). Each change is one transaction with its events; what changes nothing moves neither version
 //! nor `lastModified`.
 
+pub mod bulk;
 mod change;
 mod create;
 pub mod groups;

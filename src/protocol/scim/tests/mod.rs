@@ -1,5 +1,6 @@
 //! The engine as a whole: transcripts of real clients, their quirks, hostile input, and properties.
 mod body;
+mod bulk;
 mod discovery;
 mod entra;
 mod filter;

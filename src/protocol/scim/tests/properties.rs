@@ -44,7 +44,7 @@ fn filter_text() -> impl Strategy<Value = String> {
 }
 
 /// JSON of any shape, with names that mean something now and then.
-fn any_json() -> impl Strategy<Value = Value> {
+pub(super) fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
