@@ -50,18 +50,23 @@ impl Processes {
 
 /// The postmaster, its living children, and the children that it has buried.
 fn cluster(postmaster: u32) -> anyhow::Result<f64> {
-    let parent = Stat::read(postmaster)?;
-    let mut ticks = parent.own() + parent.buried();
-    for entry in std::fs::read_dir("/proc")?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        // Processes come and go while this looks.
-        if let Ok(stat) = Stat::read(pid)
-            && stat.parent == postmaster
-        {
-            ticks += stat.own();
+    loop {
+        let before = Stat::read(postmaster)?;
+        let mut ticks = before.own() + before.buried();
+        for entry in std::fs::read_dir("/proc")?.flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            // Processes come and go while this looks.
+            if let Ok(stat) = Stat::read(pid)
+                && stat.parent == postmaster
+            {
+                ticks += stat.own();
+            }
+        }
+        // Whoever was buried meanwhile was counted twice or not at all.
+        if Stat::read(postmaster)?.times[2..] == before.times[2..] {
+            return Ok(ticks);
         }
     }
-    Ok(ticks)
 }
 
 /// The fields of `/proc/<pid>/stat` that are of use here.
