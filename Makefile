@@ -1,6 +1,7 @@
 # make run      installs what is missing, builds the release binary and starts the demo
 # make test     installs what is missing, then formatting, lints and all tests, on SQLite and on PostgreSQL
 # make bench    measures on loopback beside the machine's yardsticks
+# make order    finds out by callgrind what the binary's start runs, for the linker to lay it side by side
 # make setup    only installs what is missing
 #
 # Packages come from Debian 12 by apt-get, as root or by sudo; when all are there, nothing is asked.
@@ -38,7 +39,7 @@ define install
 	$$apt install --no-install-recommends $$missing </dev/null
 endef
 
-.PHONY: help run test bench setup build-packages test-packages python-peers check
+.PHONY: help run test bench order setup build-packages test-packages python-peers check
 
 help:
 	@sed -n '/^# make/s/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -59,6 +60,11 @@ check: build-packages test-packages python-peers
 bench: build-packages test-packages
 	$(CARGO) build --release --locked --bin postern
 	$(CARGO) bench --locked --bench gateway
+
+order: build-packages test-packages
+	$(call install,valgrind)
+	$(CARGO) build --release --locked --bin postern
+	$(CARGO) bench --locked --bench gateway -- order
 
 setup: build-packages test-packages python-peers
 

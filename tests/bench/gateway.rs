@@ -13,6 +13,8 @@ mod installation;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod order;
+#[cfg(test)]
 mod rounds;
 #[cfg(test)]
 mod scim;

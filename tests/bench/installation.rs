@@ -12,7 +12,7 @@ use super::postgres::free_port;
 use super::scratch::Scratch;
 
 /// Where cargo put the binary, built in the bench's own profile, which is the release profile.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_postern");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_postern");
 /// Every installation here has the same key; it guards nothing.
 const INSTALLATION_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
@@ -50,7 +50,18 @@ impl Installation {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
+        self.command_under(&[], arguments)
+    }
+
+    /// The command as another program's argument, if one is given with its own.
+    fn command_under(&self, watcher: &[String], arguments: &[&str]) -> Command {
+        let (program, before) =
+            watcher.split_first().map_or((PROGRAM, &[][..]), |(first, rest)| (first, rest));
+        let mut command = Command::new(program);
+        command.args(before);
+        if !watcher.is_empty() {
+            command.arg(PROGRAM);
+        }
         command.args(arguments).env_clear().current_dir(self.folder.path()).stdin(Stdio::null());
         command.envs(self.settings.iter().map(|(key, value)| (key, value)));
         command
@@ -66,8 +77,13 @@ impl Installation {
 
     /// Starts `serve` and waits for its first answer; tells how long that took.
     pub async fn start(&self) -> anyhow::Result<(Serving, Duration)> {
+        self.start_under(&[]).await
+    }
+
+    /// The same below a program that watches it, given with its arguments.
+    pub async fn start_under(&self, watcher: &[String]) -> anyhow::Result<(Serving, Duration)> {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log())?;
-        let mut command = self.command(&["serve"]);
+        let mut command = self.command_under(watcher, &["serve"]);
         command.stdout(Stdio::null()).stderr(log);
         let start = Instant::now();
         let mut serving = Serving { child: command.spawn().context(PROGRAM)? };
@@ -84,6 +100,10 @@ impl Installation {
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     fn log(&self) -> std::path::PathBuf {
@@ -112,7 +132,7 @@ impl Drop for Serving {
     fn drop(&mut self) {
         // By SIGTERM, so that it ends as an installation does; std only knows SIGKILL.
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        for _ in 0..300 {
+        for _ in 0..1000 {
             if !matches!(self.child.try_wait(), Ok(None)) {
                 return;
             }

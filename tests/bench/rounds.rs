@@ -1,7 +1,8 @@
 //! The order of the measurements: set everything up, then round after round each yardstick beside the subjects that
 //! are judged by it, then the table.
 //!
-//! `cargo bench --bench gateway -- scim sign-in` measures only the parts named: `http`, `scim`, `sign-in`, `start`.
+//! `cargo bench --bench gateway -- scim sign-in` measures only the parts named: `http`, `scim`, `sign-in`, `start`;
+//! `order` measures nothing and writes the linker script.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use super::cpu::{Cpu, Processes, machine, postmaster, resident};
 use super::http::write_request;
 use super::installation::{Installation, Serving};
 use super::load::{CONCURRENCY, Outcome, Repeat, run as load};
+use super::order;
 use super::postgres::{self, Cluster};
 use super::scim::{CREATE, LOOK_UP, Mix, scripts};
 use super::sign_in;
@@ -143,6 +145,9 @@ pub async fn run() -> anyhow::Result<()> {
     let names = NameServer::start().await?;
     let on_postgres = Installation::new("PostgreSQL", Some(cluster.url("postern")), names.address())?;
     let on_sqlite = Installation::new("SQLite", None, names.address())?;
+    if parts.0.iter().any(|part| part == order::ORDER) {
+        return order::run(&[&on_postgres, &on_sqlite], &names).await;
+    }
     let mut figures = Figures::default();
     if parts.has("start") {
         starts(&[&on_postgres, &on_sqlite], &mut figures).await?;

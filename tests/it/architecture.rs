@@ -9,6 +9,7 @@ const LONGEST: usize = 600;
 
 /// A layer and what it may use besides itself; a name may be narrowed to a path within that layer.
 const MAY_USE: &[(&str, &[&str])] = &[
+    ("link", &[]),
     ("model", &[]),
     ("config", &[]),
     ("telemetry", &["config"]),
