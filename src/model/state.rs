@@ -38,7 +38,7 @@ words!(
     RoleSource {
         /// The person's own: by hand, by an invite, or the ordinary one.
         Own = "own",
-        /// The directory's groups give it, and it goes with them.
+        /// The directory gives it, by groups or by the `roles` of the user, and it goes with them.
         Groups = "groups",
     }
 );

@@ -6,6 +6,7 @@ pub use crate::store::scim_tokens::ScimToken;
 
 use super::organizations::expect_version;
 use super::permissions::{Action, may};
+use super::roles::{self, People};
 use super::{Ctx, Error, Services};
 use crate::model::event::EventKind;
 use crate::model::id::OrganizationId;
@@ -62,6 +63,8 @@ pub struct UpdateDirectory {
     pub conformance: Option<Conformance>,
     /// Whether SCIM tokens are refused: a change of trust.
     pub oauth_only: Option<bool>,
+    /// Whether the `roles` of its users set roles: a change of trust.
+    pub roles_on_users: Option<bool>,
 }
 
 /// Changes how the directory is set.
@@ -83,11 +86,13 @@ pub async fn update(
     directory.foreign_addresses = wanted.foreign_addresses.unwrap_or(before.foreign_addresses);
     directory.conformance = wanted.conformance.unwrap_or(before.conformance);
     directory.oauth_only = wanted.oauth_only.unwrap_or(before.oauth_only);
+    directory.roles_on_users = wanted.roles_on_users.unwrap_or(before.roles_on_users);
     if directory == before {
         drop(tx);
         return overview(services, scope, directory).await;
     }
-    if (directory.foreign_addresses, directory.oauth_only) != (before.foreign_addresses, before.oauth_only) {
+    let trust = |row: &Directory| (row.foreign_addresses, row.oauth_only, row.roles_on_users);
+    if trust(&directory) != trust(&before) {
         may(ctx, organization, Action::ChangeTrust)?;
     }
     if directory.oauth_only && !before.oauth_only {
@@ -104,6 +109,9 @@ pub async fn update(
     let directory = store::directories::update(&tx, scope, directory).await?;
     let data = json!({ "changed": changed });
     services.record(&tx, ctx, organization, EventKind::DirectoryUpdated, directory.id, data).await?;
+    if directory.roles_on_users != before.roles_on_users {
+        roles::settle(services, &tx, ctx, scope, People::WithRoles(directory.id)).await?;
+    }
     tx.commit().await?;
     // What is known of a token includes how its directory is set.
     services.caches.scim_tokens.clear();
@@ -116,6 +124,7 @@ fn changes(before: &Directory, after: &Directory) -> Value {
         ("foreign_addresses", json!(before.foreign_addresses), json!(after.foreign_addresses)),
         ("conformance", json!(before.conformance), json!(after.conformance)),
         ("oauth_only", json!(before.oauth_only), json!(after.oauth_only)),
+        ("roles_on_users", json!(before.roles_on_users), json!(after.roles_on_users)),
     ];
     let changed = settings.into_iter().filter(|(_, from, to)| from != to);
     changed.map(|(name, from, to)| (name.to_owned(), json!({ "from": from, "to": to }))).collect()

@@ -105,8 +105,9 @@ pub(super) async fn check_role(
     Err(Error::conflict(
         CODE,
         format!(
-            "The groups of {directory} give this person the role {given}, so that it cannot be {role}. Change the \
-             person's groups at the identity provider, or what the groups give in the mapping."
+            "The groups of {directory}, or the roles that it says of people, give this person the role {given}, so that \
+             it cannot be {role}. Change the person's groups or roles at the identity provider, or what the groups \
+             give in the mapping."
         ),
     ))
 }

@@ -152,6 +152,7 @@ pub async fn create(services: &Services, ctx: &Ctx, new: CreateOrganization) -> 
         foreign_addresses: ForeignAddresses::Refuse,
         conformance: Conformance::Tolerant,
         oauth_only: false,
+        roles_on_users: false,
         created_at: ctx.now,
         updated_at: ctx.now,
         version: 1,

@@ -214,6 +214,7 @@ async fn look_ahead(
     for person in inside.chunk_by(|a, b| a.user_id == b.user_id) {
         let Some(first) = person.first() else { continue };
         let mapped = person.iter().filter_map(|inside| gives.get(&inside.group_id)).max().copied();
+        let mapped = mapped.max(first.asserted());
         let ours = roles::speaks_for(&domains, first.address.as_ref());
         let Some((to, _)) = roles::decide(first.role, first.unmapped_role, mapped, ours) else { continue };
         let (count, list) = match to.cmp(&first.role) {

@@ -1,7 +1,9 @@
-//! Roles that come from directory groups: who gets which, and giving and taking them.
+//! Roles that come from a directory: who gets which, and giving and taking them.
 //!
+//! They come from groups, by the mapping, and where the directory is set so from what it says of a user itself (`roles`).
 //! A group may give several roles and a role may come from several groups; the highest wins, an admin at most, and an
-//! owner's role is nobody's but the owners' to change. What a group lifted goes with the group, and the person falls
+//! owner's role is nobody's but the owners' to change. What the directory lifted goes with the group, or with
+//! the word, and the person falls
 //! back to what they were without it. Every change of a group's members, of a group, of the mapping, or of somebody's
 //! access ends here, in its own transaction.
 
@@ -13,9 +15,18 @@ use crate::model::state::Role;
 use crate::model::tenant::TenantScope;
 use crate::store::domains::Domain;
 pub(super) use crate::store::role_mappings::People;
+use crate::store::role_mappings::Standing;
 use crate::store::{self, Tx};
 use serde_json::json;
 use std::collections::BTreeMap;
+
+/// What an IdP may give, the lowest first: owners are no IdP's.
+pub(super) const GIVEN: [Role; 2] = [Role::Member, Role::Admin];
+
+/// The role that a value of `roles` names, by the id of a Role and without case; whatever else it says sets nothing.
+pub(super) fn named(value: &str) -> Option<Role> {
+    GIVEN.into_iter().find(|role| role.as_str().eq_ignore_ascii_case(value.trim()))
+}
 
 /// Events written in one statement at most.
 const EVENTS_AT_ONCE: usize = 1_000;
@@ -83,7 +94,7 @@ pub(super) async fn settle(
                 kind: EventKind::MemberRoleChanged,
                 actor: ctx.actor.clone(),
                 subject: standing.user_id.to_string(),
-                data: json!({ "from": standing.role, "to": role, "because": "groups" }),
+                data: json!({ "from": standing.role, "to": role, "because": because(standing) }),
             });
         }
     }
@@ -100,10 +111,15 @@ pub(super) async fn settle(
     Ok(changed)
 }
 
-/// The highest role that a member's groups give. The member's row is locked.
+/// What a role comes from, as the event tells it.
+fn because(standing: &Standing) -> &'static str {
+    if standing.asserted().is_some() && standing.asserted() == standing.mapped() { "roles" } else { "groups" }
+}
+
+/// The highest role that the directory gives a member. The member's row is locked.
 pub(super) async fn given(tx: &Tx, scope: TenantScope, user: UserId) -> Result<Option<Role>, Error> {
     let standings = store::role_mappings::standings(tx, scope, People::User(user)).await?;
-    Ok(standings.iter().filter_map(store::role_mappings::Standing::mapped).max())
+    Ok(standings.iter().filter_map(Standing::mapped).max())
 }
 
 #[cfg(test)]
@@ -130,6 +146,20 @@ mod tests {
             (Member, None, Some(Owner), Some((Admin, Some(Member)))),
         ] {
             assert_eq!(decide(role, unmapped, mapped, true), expected, "{role} {unmapped:?} {mapped:?}");
+        }
+    }
+
+    #[test]
+    fn values_name_what_may_be_given_and_nothing_else() {
+        for (value, role) in [
+            ("admin", Some(Admin)),
+            (" Member ", Some(Member)),
+            ("ADMIN", Some(Admin)),
+            ("owner", None),
+            ("Administrator", None),
+            ("", None),
+        ] {
+            assert_eq!(named(value), role, "{value:?}");
         }
     }
 

@@ -79,6 +79,20 @@ pub async fn settings(conn: &impl Conn, scope: TenantScope) -> Result<Option<Dir
         .await?)
 }
 
+/// Whether the `roles` of the directory's users set roles. The row stays as it is until the transaction ends: whoever
+/// switches that waits, and finds everybody who was written meanwhile.
+pub async fn heeds_roles(tx: &super::Tx, scope: TenantScope) -> Result<bool, StoreError> {
+    let found = Entity::find()
+        .select_only()
+        .column(Column::RolesOnUsers)
+        .filter(of(scope))
+        .lock_shared()
+        .into_tuple::<bool>()
+        .one(tx.inner())
+        .await?;
+    Ok(found.unwrap_or(false))
+}
+
 /// What an address stands on, if its domain is verified by the organization and assigned to its directory; `None` if
 /// not. One statement for all, because every push of a person begins with it.
 ///

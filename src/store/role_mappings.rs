@@ -26,6 +26,8 @@ pub enum People<'a> {
     DirectoryUsers(&'a [DirectoryUserId]),
     /// The members behind everybody in these groups.
     InGroups(&'a [DirectoryGroupId]),
+    /// The members behind everybody of whom the directory says a role.
+    WithRoles(DirectoryId),
 }
 
 impl People<'_> {
@@ -37,6 +39,10 @@ impl People<'_> {
                 let list = IdList::new(backend, ids.iter().map(|id| id.uuid()));
                 (list.has("person.id", parameter), list.into())
             }
+            Self::WithRoles(directory) => (
+                format!("person.directory_id = ${parameter} AND person.asserted_role IS NOT NULL"),
+                directory.into(),
+            ),
             Self::InGroups(ids) => {
                 let list = IdList::new(backend, ids.iter().map(|id| id.uuid()));
                 let groups = list.has("membership.group_id", parameter);
@@ -60,18 +66,37 @@ pub struct Standing {
     pub address: Option<EmailAddress>,
     /// The highest role that the person's groups give: 2 is admin, 1 member, 0 none.
     mapped: i32,
+    /// The role that the directory says of the person, where it is heeded; the same numbers.
+    asserted: i32,
 }
 
 impl Standing {
-    /// The highest role that the person's groups give.
-    pub const fn mapped(&self) -> Option<Role> {
-        match self.mapped {
-            2 => Some(Role::Admin),
-            1 => Some(Role::Member),
-            _ => None,
-        }
+    /// The highest role that the directory gives: by the person's groups, or by what it says of the person.
+    pub fn mapped(&self) -> Option<Role> {
+        role(self.mapped).max(self.asserted())
+    }
+
+    /// The role that the directory says of the person, where it is heeded.
+    pub const fn asserted(&self) -> Option<Role> {
+        role(self.asserted)
     }
 }
+
+/// The role of a number of a statement.
+const fn role(number: i32) -> Option<Role> {
+    match number {
+        2 => Some(Role::Admin),
+        1 => Some(Role::Member),
+        _ => None,
+    }
+}
+
+/// The role that a directory says of a directory user called `person`, where it is heeded, as a number.
+const ASSERTED: &str = "CASE WHEN person.asserted_role IS NULL THEN 0
+     WHEN NOT EXISTS (
+         SELECT 1 FROM directories AS directory
+         WHERE directory.id = person.directory_id AND directory.roles_on_users) THEN 0
+     WHEN person.asserted_role = 'admin' THEN 2 ELSE 1 END";
 
 /// Somebody in a group, for a look at what a mapping would do.
 #[derive(Debug, Clone, FromQueryResult)]
@@ -84,6 +109,14 @@ pub struct InGroup {
     pub email: Option<EmailAddress>,
     pub display_name: Option<String>,
     pub address: Option<EmailAddress>,
+    asserted: i32,
+}
+
+impl InGroup {
+    /// The role that the directory says of the person, where it is heeded.
+    pub const fn asserted(&self) -> Option<Role> {
+        role(self.asserted)
+    }
 }
 
 /// The whole mapping of the organization, group by group.
@@ -175,8 +208,8 @@ pub async fn lock_members(tx: &Tx, scope: TenantScope, people: People<'_>) -> Re
     Ok(())
 }
 
-/// Where these people stand; owners and whoever was removed are left out. Groups give a role only to whom the
-/// directory calls active.
+/// Where these people stand; owners and whoever was removed are left out. The directory gives a
+/// role only to whom it calls active.
 pub async fn standings(
     conn: &impl Conn,
     scope: TenantScope,
@@ -191,7 +224,8 @@ pub async fn standings(
                  FROM role_mappings AS mapping
                  JOIN directory_group_members AS inside
                      ON inside.group_id = mapping.group_id AND inside.directory_user_id = person.id
-                 WHERE mapping.organization_id = $1), 0) ELSE 0 END AS mapped
+                 WHERE mapping.organization_id = $1), 0) ELSE 0 END AS mapped,
+             CASE WHEN person.active THEN {ASSERTED} ELSE 0 END AS asserted
          FROM directory_users AS person
          JOIN members AS member
              ON member.organization_id = person.organization_id AND member.user_id = person.user_id
@@ -236,7 +270,7 @@ pub async fn in_groups(
     let list = IdList::new(backend, groups.iter().map(|group| group.uuid()));
     let sql = format!(
         "SELECT inside.group_id, member.user_id, member.role, member.unmapped_role, member.status, member.email,
-             member.display_name, person.address
+             member.display_name, person.address, {ASSERTED} AS asserted
          FROM directory_group_members AS inside
          JOIN directory_users AS person ON person.id = inside.directory_user_id
          JOIN members AS member

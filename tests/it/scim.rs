@@ -12,6 +12,7 @@ mod okta;
 mod profile;
 mod races;
 mod roles;
+mod roles_on_users;
 mod rules;
 mod tester;
 mod users;

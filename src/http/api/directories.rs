@@ -32,6 +32,9 @@ pub struct ScimView {
     pub conformance: Conformance,
     /// Whether SCIM tokens are refused, so that only OAuth clients come in.
     pub oauth_only: bool,
+    /// Whether the `roles` of its users set the members' roles: a value that is the id of a Role (`member`, `admin`)
+    /// works like a group that is mapped to it. `/Roles` and its resource type are there only then.
+    pub roles_on_users: bool,
     /// Names of the verified domains that the directory speaks for (`scim_enabled` of a domain).
     pub domains: Vec<String>,
     /// All tokens, revoked ones too, oldest first.
@@ -48,6 +51,7 @@ impl ScimView {
             foreign_addresses: overview.directory.foreign_addresses,
             conformance: overview.directory.conformance,
             oauth_only: overview.directory.oauth_only,
+            roles_on_users: overview.directory.roles_on_users,
             domains: overview.domains.iter().map(|d| d.name.to_string()).collect(),
             tokens: overview.tokens.iter().map(|row| ScimTokenView::new(row, caller.ctx.now)).collect(),
             updated_at: overview.directory.updated_at.to_datetime(),
@@ -65,6 +69,8 @@ pub struct UpdateScim {
     pub conformance: Option<Conformance>,
     /// Needs the right to change trust.
     pub oauth_only: Option<bool>,
+    /// Needs the right to change trust. Everybody's role follows at once, both ways.
+    pub roles_on_users: Option<bool>,
 }
 
 /// Whose deactivations are given back.
@@ -165,6 +171,7 @@ impl DirectoriesApi {
             foreign_addresses: body.foreign_addresses,
             conformance: body.conformance,
             oauth_only: body.oauth_only,
+            roles_on_users: body.roles_on_users,
         };
         let overview =
             directories::update(caller.services(), &caller.ctx, organization, expected, wanted).await?;

@@ -26,7 +26,7 @@ pub struct MemberView {
     pub family_name: Option<String>,
     pub display_name: Option<String>,
     pub role: Role,
-    /// `groups` where the role comes from the directory's groups and goes with them.
+    /// `groups` where the role comes from the directory's groups (or the `roles` of its user) and goes with them.
     pub role_source: RoleSource,
     /// `active` or `deactivated`.
     pub status: MemberStatus,

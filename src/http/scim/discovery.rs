@@ -2,15 +2,21 @@
 
 use super::answer::{Answer, Refused, document};
 use super::auth::ScimCaller;
-use crate::protocol::scim::schema::ResourceType;
+use crate::protocol::scim::schema::{self, ResourceType};
 use crate::protocol::scim::{Conformance, GroupResource, ScimError, UserResource, discovery, list_response};
 use crate::service::provisioning::listing::TIMEOUT;
+use crate::service::provisioning::{Refusal, roles_offered};
 use poem::Request;
 use serde_json::{Value, json};
 
-/// What is offered.
-fn offered() -> [&'static ResourceType; 2] {
-    [UserResource::resource_type(), GroupResource::resource_type()]
+/// What is offered to this directory: roles where it heeds them.
+async fn offered(caller: &ScimCaller) -> Result<Vec<&'static ResourceType>, Refused> {
+    let mut offered = vec![UserResource::resource_type(), GroupResource::resource_type()];
+    let roles = roles_offered::list(caller.services(), &caller.ctx).await.map_err(Refusal::from)?;
+    if roles.is_some() {
+        offered.push(schema::role());
+    }
+    Ok(offered)
 }
 
 fn base(caller: &ScimCaller) -> String {
@@ -69,8 +75,8 @@ fn answer(
 }
 
 /// `/ResourceTypes` and `/ResourceTypes/{id}`.
-pub fn resource_types(caller: &ScimCaller, request: &Request, id: Option<&str>) -> Answer {
-    let (offered, base) = (offered(), base(caller));
+pub async fn resource_types(caller: &ScimCaller, request: &Request, id: Option<&str>) -> Answer {
+    let (offered, base) = (offered(caller).await?, base(caller));
     answer(
         request,
         id,
@@ -81,8 +87,8 @@ pub fn resource_types(caller: &ScimCaller, request: &Request, id: Option<&str>) 
 }
 
 /// `/Schemas` and `/Schemas/{urn}`.
-pub fn schemas(caller: &ScimCaller, request: &Request, urn: Option<&str>) -> Answer {
-    let (offered, base) = (offered(), base(caller));
+pub async fn schemas(caller: &ScimCaller, request: &Request, urn: Option<&str>) -> Answer {
+    let (offered, base) = (offered(caller).await?, base(caller));
     answer(
         request,
         urn,

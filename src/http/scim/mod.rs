@@ -7,6 +7,7 @@ mod auth;
 mod bulk;
 mod discovery;
 mod groups;
+mod roles;
 mod search;
 mod users;
 
@@ -88,6 +89,9 @@ enum Place {
     Groups,
     Group(String),
     GroupsSearch,
+    Roles,
+    Role(String),
+    RolesSearch,
     Search,
     Bulk,
     Config,
@@ -111,6 +115,9 @@ impl Place {
             ["Groups"] => Self::Groups,
             ["Groups", ".search"] => Self::GroupsSearch,
             ["Groups", id] => Self::Group((*id).to_owned()),
+            ["Roles"] => Self::Roles,
+            ["Roles", ".search"] => Self::RolesSearch,
+            ["Roles", id] => Self::Role((*id).to_owned()),
             [".search"] => Self::Search,
             ["ServiceProviderConfig"] => Self::Config,
             ["ResourceTypes"] => Self::ResourceTypes(None),
@@ -132,6 +139,9 @@ impl Place {
             Self::Groups => "/scim/v2/Groups",
             Self::Group(_) => "/scim/v2/Groups/:id",
             Self::GroupsSearch => "/scim/v2/Groups/.search",
+            Self::Roles => "/scim/v2/Roles",
+            Self::Role(_) => "/scim/v2/Roles/:id",
+            Self::RolesSearch => "/scim/v2/Roles/.search",
             Self::Search => "/scim/v2/.search",
             Self::Bulk => "/scim/v2/Bulk",
             Self::Config => "/scim/v2/ServiceProviderConfig",
@@ -189,8 +199,11 @@ async fn handle(place: Place, request: Request) -> answer::Answer {
         Place::Users | Place::Groups => Err(taken("GET, HEAD, POST")),
         Place::GroupsSearch if method == Method::POST => groups::search(&caller, &request, &mut body).await,
         Place::Search if method == Method::POST => search::everything(&caller, &request, &mut body).await,
+        Place::RolesSearch if method == Method::POST => roles::search(&caller, &request, &mut body).await,
         Place::Bulk if method == Method::POST => bulk::run(&caller, &request, &mut body).await,
-        Place::UsersSearch | Place::GroupsSearch | Place::Search | Place::Bulk => Err(taken("POST")),
+        Place::UsersSearch | Place::GroupsSearch | Place::RolesSearch | Place::Search | Place::Bulk => {
+            Err(taken("POST"))
+        }
         Place::User(id) if read => users::get(&caller, &request, &id).await,
         Place::User(id) if method == Method::PUT => users::replace(&caller, &request, &mut body, &id).await,
         Place::User(id) if method == Method::PATCH => users::patch(&caller, &request, &mut body, &id).await,
@@ -200,10 +213,13 @@ async fn handle(place: Place, request: Request) -> answer::Answer {
         Place::Group(id) if method == Method::PATCH => groups::patch(&caller, &request, &mut body, &id).await,
         Place::Group(id) if method == Method::DELETE => groups::delete(&caller, &request, &id).await,
         Place::User(_) | Place::Group(_) => Err(taken("GET, HEAD, PUT, PATCH, DELETE")),
+        Place::Roles if read => roles::list(&caller, &request).await,
+        Place::Role(id) if read => roles::get(&caller, &request, &id).await,
+        Place::Roles | Place::Role(_) => Err(taken("GET, HEAD")),
         Place::Config | Place::ResourceTypes(_) | Place::Schemas(_) if !read => Err(taken("GET, HEAD")),
         Place::Config => discovery::config(&caller, &request),
-        Place::ResourceTypes(id) => discovery::resource_types(&caller, &request, id.as_deref()),
-        Place::Schemas(urn) => discovery::schemas(&caller, &request, urn.as_deref()),
+        Place::ResourceTypes(id) => discovery::resource_types(&caller, &request, id.as_deref()).await,
+        Place::Schemas(urn) => discovery::schemas(&caller, &request, urn.as_deref()).await,
         Place::NotOffered => Err(ScimError::new(
             501,
             "This part of SCIM is not offered here; /ServiceProviderConfig and /ResourceTypes list what is.",

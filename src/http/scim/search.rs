@@ -26,7 +26,7 @@ enum Document<'d> {
 }
 
 /// Resources on a page unless it is said, and at most.
-fn page_sizes(caller: &ScimCaller) -> (u64, u64) {
+pub(super) fn page_sizes(caller: &ScimCaller) -> (u64, u64) {
     let settings = &caller.services().settings;
     (settings.scim_default_page.into(), settings.scim_max_page.into())
 }

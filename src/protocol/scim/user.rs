@@ -139,6 +139,12 @@ impl UserResource {
         })
     }
 
+    /// The values of `roles`, in the order sent.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        let roles = self.0.attributes().get("roles").and_then(Value::as_array);
+        roles.into_iter().flatten().filter_map(|item| item.get("value")?.as_str())
+    }
+
     /// The address of the person by rule 7: `userName` if it is an e-mail address, else the primary
     /// e-mail, else the first work e-mail. `is_email` says what counts as one, for example
     /// [`looks_like_email`].

@@ -113,6 +113,11 @@ async fn attempt(
     let mut row = before.clone();
     row.active = active;
     fill(&mut row, after);
+    let said_anew = row.asserted_role != before.asserted_role;
+    let may_count = row.active && !before.active || before.user_id.is_none();
+    // Before any member is locked: whoever switches that locks the directory and then members.
+    let lifts = (said_anew || row.asserted_role.is_some() && may_count)
+        && store::directories::heeds_roles(&tx, scope).await?;
 
     let mut change = Change { services, ctx, tx: &tx, scope, events: Vec::new() };
     let outcome = match before.user_id {
@@ -129,8 +134,8 @@ async fn attempt(
     row.updated_at = ctx.now;
     let row = store::directory_users::update(&tx, scope, row).await?;
     change.flush().await?;
-    if row.user_id.is_some() && (row.active && !before.active || row.user_id != before.user_id) {
-        // What the groups give comes back with the access (rule 13), or comes with the first link.
+    if row.user_id.is_some() && (lifts || row.active && !before.active || row.user_id != before.user_id) {
+        // What the directory gives comes back with the access (rule 13), or comes with the first link.
         roles::settle(services, &tx, ctx, scope, People::DirectoryUsers(&[row.id])).await?;
     }
     tx.commit().await?;

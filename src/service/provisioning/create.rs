@@ -9,6 +9,7 @@ use crate::model::state::Role;
 use crate::model::tenant::TenantScope;
 use crate::protocol::scim::{ScimError, UserResource};
 use crate::service::permissions;
+use crate::service::roles::{self, People};
 use crate::service::{Ctx, Services};
 use crate::store::newcomers::Newcomer;
 use crate::store::users::User;
@@ -39,13 +40,15 @@ async fn attempt(
 ) -> Result<DirectoryUser, Refusal> {
     let id = DirectoryUserId::new(ctx.now, &*services.random);
     let mut row = draft(ctx, scope, directory, id, resource);
-    if let Some(address) = row.address.clone().filter(|address| row.active && may_stand_on(ctx, address))
+    let plain = row.active && row.asserted_role.is_none();
+    if let Some(address) = row.address.clone().filter(|address| plain && may_stand_on(ctx, address))
         && admit(services, ctx, scope, &address, &mut row).await?
     {
         return Ok(row);
     }
     let tx = services.begin().await?;
-    let row = make(services, ctx, &tx, scope, row).await?;
+    let heeded = row.asserted_role.is_some() && store::directories::heeds_roles(&tx, scope).await?;
+    let row = make(services, ctx, &tx, scope, (row, heeded)).await?;
     tx.commit().await?;
     Ok(row)
 }
@@ -78,10 +81,14 @@ async fn together(
     resources: &[(DirectoryUserId, UserResource)],
 ) -> Result<Vec<DirectoryUser>, (usize, Refusal)> {
     let tx = services.begin().await.map_err(|error| (0, error.into()))?;
+    // Before any member is locked, once for all.
+    let heeded = store::directories::heeds_roles(&tx, scope).await.map_err(|error| (0, error.into()))?;
     let mut rows = Vec::with_capacity(resources.len());
     for (index, (id, resource)) in resources.iter().enumerate() {
         let row = draft(ctx, scope, directory, *id, resource.clone());
-        rows.push(make(services, ctx, &tx, scope, row).await.map_err(|refusal| (index, refusal))?);
+        let heeded = heeded && row.asserted_role.is_some();
+        let made = make(services, ctx, &tx, scope, (row, heeded)).await;
+        rows.push(made.map_err(|refusal| (index, refusal))?);
     }
     tx.commit().await.map_err(|error| (0, error.into()))?;
     Ok(rows)
@@ -113,6 +120,7 @@ fn draft(
         display_name: None,
         email_key: None,
         more_emails: false,
+        asserted_role: None,
         attributes: Value::Null,
         created_at: ctx.now,
         updated_at: ctx.now,
@@ -122,13 +130,14 @@ fn draft(
     row
 }
 
-/// The long way: whoever the person is to the organization already. All of it but the commit.
+/// The long way: whoever the person is to the organization already, and whether the role that is said of the person is
+/// heeded. All of it but the commit.
 async fn make(
     services: &Services,
     ctx: &Ctx,
     tx: &Tx,
     scope: TenantScope,
-    mut row: DirectoryUser,
+    (mut row, heeded): (DirectoryUser, bool),
 ) -> Result<DirectoryUser, Refusal> {
     let mut change = Change { services, ctx, tx, scope, events: Vec::with_capacity(2) };
     let mut became = "held";
@@ -155,6 +164,9 @@ async fn make(
     store::directory_users::insert(tx, row.clone()).await?;
     change.event(EventKind::DirectoryUserCreated, row.id, told_of_creation(&row, became));
     change.flush().await?;
+    if heeded && row.user_id.is_some() {
+        roles::settle(services, tx, ctx, scope, People::DirectoryUsers(&[row.id])).await?;
+    }
     Ok(row)
 }
 

@@ -19,6 +19,7 @@ pub mod listing;
 mod person;
 mod read;
 mod remove;
+pub mod roles_offered;
 
 pub use crate::store::directory_users::DirectoryUser;
 pub use change::{Edit, change};
@@ -28,7 +29,7 @@ pub use read::{Users, find};
 pub use remove::remove;
 
 use self::listing::Listing as _;
-use super::{Ctx, Error, Services};
+use super::{Ctx, Error, Services, roles};
 use crate::model::actor::Actor;
 use crate::model::email::EmailAddress;
 use crate::protocol::scim::{Meta, ScimError, UserResource, etag, fold};
@@ -162,6 +163,7 @@ fn fill(row: &mut DirectoryUser, resource: UserResource) {
         let more = others.any(|key| Some(&key) != first.as_ref());
         (first, more)
     };
+    row.asserted_role = resource.roles().filter_map(roles::named).max();
     row.attributes = resource.into_value();
 }
 

@@ -17,6 +17,8 @@ pub struct Model {
     pub conformance: Conformance,
     /// Whether SCIM tokens are refused, so that only OAuth clients come in.
     pub oauth_only: bool,
+    /// Whether the `roles` of its users set the members' roles.
+    pub roles_on_users: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: i64,

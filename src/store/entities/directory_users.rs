@@ -2,6 +2,7 @@
 
 use crate::model::email::EmailAddress;
 use crate::model::id::{DirectoryId, DirectoryUserId, OrganizationId, UserId};
+use crate::model::state::Role;
 use crate::model::time::Timestamp;
 use sea_orm::entity::prelude::*;
 
@@ -26,6 +27,8 @@ pub struct Model {
     pub email_key: Option<String>,
     /// Whether there are other e-mail addresses still.
     pub more_emails: bool,
+    /// The highest role that `roles` names and that an IdP may give, whether the directory heeds it or not.
+    pub asserted_role: Option<Role>,
     #[sea_orm(column_type = "JsonBinary")]
     pub attributes: Json,
     pub created_at: Timestamp,

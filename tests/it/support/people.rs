@@ -106,6 +106,7 @@ pub async fn directory_user(app: &TestApp, organization: &str, user: &str, email
         display_name: None,
         email_key: None,
         more_emails: false,
+        asserted_role: None,
         attributes: json!({}),
         created_at: now,
         updated_at: now,

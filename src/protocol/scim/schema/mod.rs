@@ -3,15 +3,19 @@
 //! One table feeds everything: body checks, filters, PATCH, projection and `/Schemas`. Tables are
 //! plain owned data, so that an organization's own extension can stand beside the built-in ones.
 mod group;
+mod role;
 mod user;
 
 pub use group::group;
+pub use role::role;
 pub use user::user;
 
 use std::sync::LazyLock;
 
 /// URN of the core User schema.
 pub const USER_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// URN of the schema of roles: Okta's, for no RFC has one yet.
+pub const ROLE_URN: &str = "urn:okta:scim:schemas:core:1.0:Role";
 /// URN of the enterprise extension.
 pub const ENTERPRISE_USER_URN: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 /// URN of the core Group schema.

@@ -122,7 +122,12 @@ fn core() -> Vec<Attribute> {
             string("value", "The entitlement."),
             &["default", "other"],
         ),
-        multi("roles", "Roles of the person.", string("value", "The role."), &["default", "other"]),
+        multi(
+            "roles",
+            "Roles of the person. Where the directory heeds them, the id of a Role sets the role here.",
+            string("value", "The role."),
+            &["default", "other"],
+        ),
         multi(
             "x509Certificates",
             "Certificates of the person.",
