@@ -11,6 +11,7 @@ use crate::model::tenant::{InstallationScope, TenantScope};
 use crate::model::time::Timestamp;
 use deactivation_waves::Column as Wave;
 use directory_users::Column as Person;
+use sea_orm::sea_query::LockType;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
     QuerySelect, Statement, Value,
@@ -178,7 +179,8 @@ pub async fn lock(
         .filter(Person::UserId.is_in(users.iter().copied()))
         .filter(Person::Active.eq(false))
         .order_by_asc(Person::Id)
-        .lock_exclusive()
+        // Whoever puts them into a group meanwhile holds their keys, in any order, and need not wait.
+        .lock(LockType::NoKeyUpdate)
         .into_model::<Inactive>()
         .all(tx.inner())
         .await?;
