@@ -18,6 +18,7 @@ mod m0005_events;
 mod m0006_groups;
 mod m0007_lists;
 mod m0008_oauth;
+mod m0010_schemas;
 mod m0011_deactivation_waves;
 
 /// All steps, oldest first.
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_groups::Step),
             Box::new(m0007_lists::Step),
             Box::new(m0008_oauth::Step),
+            Box::new(m0010_schemas::Step),
             Box::new(m0011_deactivation_waves::Step),
         ]
     }

@@ -37,6 +37,8 @@ words!(
         ScimTokenExpiring = "scim_token.expiring",
         ScimClientCreated = "scim_client.created",
         ScimClientRevoked = "scim_client.revoked",
+        /// Which schemas an organization adds to its users.
+        ScimSchemasUpdated = "scim_schemas.updated",
         DirectoryUserCreated = "directory_user.created",
         DirectoryUserUpdated = "directory_user.updated",
         DirectoryUserDeactivated = "directory_user.deactivated",

@@ -160,6 +160,39 @@ words!(
 );
 
 words!(
+    /// What a value of an attribute is (RFC 7643 section 2.3), of the attributes that organizations add.
+    AttributeType {
+        String = "string",
+        Boolean = "boolean",
+        Integer = "integer",
+        Decimal = "decimal",
+        DateTime = "dateTime",
+        Reference = "reference",
+        Complex = "complex",
+    }
+);
+
+words!(
+    /// Whether an attribute changes once it has a value.
+    AttributeMutability {
+        ReadWrite = "readWrite",
+        /// Set once, then neither changed nor taken away.
+        Immutable = "immutable",
+    }
+);
+
+words!(
+    /// When an attribute comes back.
+    AttributeReturned {
+        Always = "always",
+        /// Unless others are asked for.
+        Default = "default",
+        /// Only where it is asked for.
+        Request = "request",
+    }
+);
+
+words!(
     /// What a client assertion may be signed with.
     SigningAlgorithm {
         Ps256 = "PS256",

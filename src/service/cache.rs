@@ -12,6 +12,7 @@ use crate::model::secret::TokenHash;
 use crate::model::state::Conformance;
 use crate::model::time::Timestamp;
 use crate::protocol::saml::{AttributeMapping, Certificate};
+use crate::protocol::scim::ResourceType;
 use crate::store::connections::Connection;
 use crate::store::organizations::Organization;
 use std::hash::Hash;
@@ -161,6 +162,8 @@ pub struct Caches {
     pub scim_tokens: Cached<TokenHash, KnownScimToken>,
     /// Whether anybody of a directory is in a group.
     pub directories_with_groups: Cached<DirectoryId, bool>,
+    /// The tables that a directory's users are read by.
+    pub user_types: Cached<DirectoryId, std::sync::Arc<ResourceType>>,
     /// E-mail domains to active connections.
     pub ways_in: Cached<String, KnownWayIn>,
     /// SAML connections, for whoever knows their version.

@@ -29,6 +29,7 @@ pub mod provisioning;
 pub mod reactivation;
 pub mod role_mappings;
 mod roles;
+pub mod schemas;
 pub mod scim_clients;
 pub mod scim_credentials;
 pub mod scim_oauth;

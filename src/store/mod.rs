@@ -10,6 +10,7 @@ pub mod deactivations;
 pub mod directories;
 pub mod directory_group_members;
 pub mod directory_groups;
+pub mod directory_schemas;
 pub mod directory_users;
 pub mod domains;
 pub mod entities;

@@ -7,7 +7,8 @@ use postern::model::scope::Scope;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::app::{Answer, TestApp, on_both, text};
+use crate::support::app::{Answer, TestApp, text};
+use crate::support::database::{Backend, Database};
 use crate::support::people::signed_in;
 
 /// Who an operation is for.
@@ -97,6 +98,8 @@ fn rows() -> BTreeMap<&'static str, (For, Value)> {
         ("get_role_mappings", (Admins(&["scim:read"]), none())),
         ("replace_role_mappings", (Admins(&["scim:write", "trust"]), json!({ "mappings": [] }))),
         ("preview_role_mappings", (Admins(&["scim:read"]), json!({ "mappings": [] }))),
+        ("get_scim_schemas", (Admins(&["scim:read"]), none())),
+        ("replace_scim_schemas", (Admins(&["scim:write"]), json!({ "schemas": [] }))),
         ("create_invite", (Admins(&["invite:write"]), json!({ "email": "guest@acme.test" }))),
         ("list_invites", (Admins(&["invite:read"]), none())),
         ("get_invite", (Admins(&["invite:read"]), none())),
@@ -194,68 +197,87 @@ fn all_but(lacking: Option<&str>) -> Vec<&'static str> {
     Scope::ALL.iter().map(|scope| scope.as_str()).filter(|scope| Some(*scope) != lacking).collect()
 }
 
-on_both! {
-    async fn every_operation_is_for_those_it_is_for(app: TestApp) {
-        let org = app.organization("Acme").await;
-        let elsewhere = app.organization("Elsewhere").await;
-        let stranger = app.api_key(&elsewhere, &all_but(None)).await;
-        let operations = operations(&org);
-        let needed: BTreeSet<&str> = operations.iter().flat_map(|operation| match operation.access {
+async fn every_operation_is_for_those_it_is_for(backend: Backend) {
+    // One address asks for everything without a credential, more often than guessing may be.
+    let builder = TestApp::builder().database(Database::migrated(backend).await);
+    let app = builder.config("[limits]\nsign_in_per_minute = 10000").start().await;
+    let org = app.organization("Acme").await;
+    let elsewhere = app.organization("Elsewhere").await;
+    let stranger = app.api_key(&elsewhere, &all_but(None)).await;
+    let operations = operations(&org);
+    let needed: BTreeSet<&str> = operations
+        .iter()
+        .flat_map(|operation| match operation.access {
             For::Anybody(scopes) | For::Members(scopes) | For::Admins(scopes) => scopes,
             For::Everybody | For::People | For::Operator => &[],
-        }).copied().collect();
-        let mut lacking = BTreeMap::new();
-        for scope in needed {
-            lacking.insert(scope, app.api_key(&org, &all_but(Some(scope))).await);
-        }
-        let (_, plain) = signed_in(&app, &org, "plain@acme.test", "member").await;
-        let (_, outsider) = signed_in(&app, &elsewhere, "owner@elsewhere.test", "owner").await;
+        })
+        .copied()
+        .collect();
+    let mut lacking = BTreeMap::new();
+    for scope in needed {
+        lacking.insert(scope, app.api_key(&org, &all_but(Some(scope))).await);
+    }
+    let (_, plain) = signed_in(&app, &org, "plain@acme.test", "member").await;
+    let (_, outsider) = signed_in(&app, &elsewhere, "owner@elsewhere.test", "owner").await;
 
-        for operation in &operations {
-            let id = &operation.id;
-            let nobody = operation.by(&app, None).await;
-            if operation.access == For::Everybody {
-                assert!(!matches!(nobody.status, 401 | 403), "{id}: {nobody:?}");
+    for operation in &operations {
+        let id = &operation.id;
+        let nobody = operation.by(&app, None).await;
+        if operation.access == For::Everybody {
+            assert!(!matches!(nobody.status, 401 | 403), "{id}: {nobody:?}");
+            continue;
+        }
+        nobody.problem(401, "credential_missing");
+        if operation.of_organization {
+            // Whatever else they may: a foreign organization is not there for them.
+            operation.by(&app, Some(&stranger)).await.problem(404, "not_found");
+            operation.by(&app, Some(&outsider)).await.problem(404, "not_found");
+        }
+        let member = match operation.access {
+            // Signing out would end the test's session.
+            For::People => {
+                operation.by(&app, Some(&stranger)).await.problem(403, "session_required");
                 continue;
             }
-            nobody.problem(401, "credential_missing");
-            if operation.of_organization {
-                // Whatever else they may: a foreign organization is not there for them.
-                operation.by(&app, Some(&stranger)).await.problem(404, "not_found");
-                operation.by(&app, Some(&outsider)).await.problem(404, "not_found");
+            For::Operator => {
+                operation.by(&app, Some(&stranger)).await.problem(403, "operator_only");
+                operation.by(&app, Some(&outsider)).await.problem(403, "operator_only");
+                operation.by(&app, Some(&plain)).await.problem(403, "operator_only");
+                continue;
             }
-            let member = match operation.access {
-                // Signing out would end the test's session.
-                For::People => {
-                    operation.by(&app, Some(&stranger)).await.problem(403, "session_required");
-                    continue;
-                }
-                For::Operator => {
-                    operation.by(&app, Some(&stranger)).await.problem(403, "operator_only");
-                    operation.by(&app, Some(&outsider)).await.problem(403, "operator_only");
-                    operation.by(&app, Some(&plain)).await.problem(403, "operator_only");
-                    continue;
-                }
-                _ => operation.by(&app, Some(&plain)).await,
-            };
-            let (scopes, for_members) = match operation.access {
-                For::Anybody(scopes) | For::Members(scopes) => (scopes, true),
-                For::Admins(scopes) => (scopes, false),
-                _ => unreachable!("left above"),
-            };
-            if for_members {
-                assert!(!matches!(member.status, 401 | 403), "{id}: {member:?}");
-            } else {
-                member.problem(403, "role_too_low");
-            }
-            for scope in scopes {
-                let refused = operation.by(&app, Some(&lacking[scope])).await.problem(403, "scope_missing");
-                assert!(text(&refused, "detail").contains(scope), "{id} names the missing scope: {refused}");
-            }
-            let own = if scopes.is_empty() { &["event:read"] } else { scopes };
-            let enough = app.api_key(&org, own).await;
-            let allowed = operation.by(&app, Some(&enough)).await;
-            assert!(!matches!(allowed.status, 401 | 403 | 405 | 415 | 429 | 500..), "{id}: {allowed:?}");
+            _ => operation.by(&app, Some(&plain)).await,
+        };
+        let (scopes, for_members) = match operation.access {
+            For::Anybody(scopes) | For::Members(scopes) => (scopes, true),
+            For::Admins(scopes) => (scopes, false),
+            _ => unreachable!("left above"),
+        };
+        if for_members {
+            assert!(!matches!(member.status, 401 | 403), "{id}: {member:?}");
+        } else {
+            member.problem(403, "role_too_low");
         }
+        for scope in scopes {
+            let refused = operation.by(&app, Some(&lacking[scope])).await.problem(403, "scope_missing");
+            assert!(text(&refused, "detail").contains(scope), "{id} names the missing scope: {refused}");
+        }
+        let own = if scopes.is_empty() { &["event:read"] } else { scopes };
+        let enough = app.api_key(&org, own).await;
+        let allowed = operation.by(&app, Some(&enough)).await;
+        assert!(!matches!(allowed.status, 401 | 403 | 405 | 415 | 429 | 500..), "{id}: {allowed:?}");
+    }
+}
+
+mod every_operation_is_for_those_it_is_for {
+    use crate::support::database::Backend;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn sqlite() {
+        super::every_operation_is_for_those_it_is_for(Backend::Sqlite).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn postgres() {
+        super::every_operation_is_for_those_it_is_for(Backend::Postgres).await;
     }
 }

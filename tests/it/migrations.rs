@@ -89,6 +89,7 @@ async fn entities_fit(backend: Backend) {
         directory_departures,
         directory_group_members,
         directory_groups,
+        directory_schemas,
         directory_users,
         domains,
         event_counters,

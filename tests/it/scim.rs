@@ -4,6 +4,7 @@ mod bound;
 mod bulk;
 mod door;
 mod entra;
+mod extensions;
 mod groups;
 mod lists;
 mod managed;

@@ -20,6 +20,7 @@ pub mod members;
 pub mod organizations;
 pub mod role_mappings;
 pub mod scim_clients;
+pub mod scim_schemas;
 pub mod scim_tokens;
 
 use poem_openapi::{OpenApiService, Tags};
@@ -63,6 +64,7 @@ pub type Nouns = (
     members::MembersApi,
     groups::GroupsApi,
     role_mappings::RoleMappingsApi,
+    scim_schemas::SchemasApi,
     invites::InvitesApi,
     api_keys::ApiKeysApi,
     events::EventsApi,
@@ -82,6 +84,7 @@ pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
         members::MembersApi,
         groups::GroupsApi,
         role_mappings::RoleMappingsApi,
+        scim_schemas::SchemasApi,
         invites::InvitesApi,
         api_keys::ApiKeysApi,
         events::EventsApi,

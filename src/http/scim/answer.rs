@@ -3,7 +3,7 @@
 use crate::http::api::answer::problem;
 use crate::http::payload::scim_json::scim_error;
 use crate::http::payload::{Dialect, Problem, ScimJson};
-use crate::protocol::scim::{Projection, ScimError, UserResource, etag};
+use crate::protocol::scim::{Projection, ResourceType, ScimError, etag};
 use crate::service::provisioning::{self, DirectoryUser, Refusal};
 use crate::service::{Error, Services};
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -82,12 +82,13 @@ pub fn document(value: Value) -> Response {
 /// One user, whole or in part, with its entity tag; `whole` is its representation.
 pub fn user(
     services: &Services,
+    users: &ResourceType,
     row: &DirectoryUser,
     whole: Value,
     projection: &Projection,
     status: StatusCode,
 ) -> Response {
-    let mut response = document(projection.apply(UserResource::resource_type(), whole));
+    let mut response = document(projection.apply(users, whole));
     response.set_status(status);
     if status == StatusCode::CREATED {
         response = with(response, header::LOCATION, &provisioning::location(services, row));

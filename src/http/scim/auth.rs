@@ -7,9 +7,9 @@ use crate::http::middleware::{Layer, layer};
 use crate::http::payload::Problem;
 use crate::http::payload::framework::unauthenticated;
 use crate::http::state::State;
-use crate::protocol::scim::{Conformance, ScimError};
+use crate::protocol::scim::{Conformance, ResourceType, ScimError};
 use crate::service::scim_credentials::{self, ScimRefusal};
-use crate::service::{Ctx, Services, scim_oauth};
+use crate::service::{Ctx, Services, schemas, scim_oauth};
 use poem::http::header;
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use secrecy::{ExposeSecret, SecretString};
@@ -41,6 +41,12 @@ impl ScimCaller {
     /// The use cases.
     pub fn services(&self) -> &Arc<Services> {
         &self.state.services
+    }
+
+    /// The tables that the users of its directory are read by.
+    pub(super) async fn user_type(&self) -> std::result::Result<Arc<ResourceType>, Refused> {
+        let found = schemas::user_type(self.services(), &self.ctx).await;
+        found.map_err(|error| crate::http::api::answer::problem(&error).into())
     }
 
     /// Counts a request as so many, however few its limit would grant at once: what it takes beyond them is waited for

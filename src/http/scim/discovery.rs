@@ -3,15 +3,15 @@
 use super::answer::{Answer, Refused, document};
 use super::auth::ScimCaller;
 use crate::protocol::scim::schema::{self, ResourceType};
-use crate::protocol::scim::{Conformance, GroupResource, ScimError, UserResource, discovery, list_response};
+use crate::protocol::scim::{Conformance, GroupResource, ScimError, discovery, list_response};
 use crate::service::provisioning::listing::TIMEOUT;
 use crate::service::provisioning::{Refusal, roles_offered};
 use poem::Request;
 use serde_json::{Value, json};
 
 /// What is offered to this directory: roles where it heeds them.
-async fn offered(caller: &ScimCaller) -> Result<Vec<&'static ResourceType>, Refused> {
-    let mut offered = vec![UserResource::resource_type(), GroupResource::resource_type()];
+async fn offered<'u>(caller: &ScimCaller, users: &'u ResourceType) -> Result<Vec<&'u ResourceType>, Refused> {
+    let mut offered = vec![users, GroupResource::resource_type()];
     let roles = roles_offered::list(caller.services(), &caller.ctx).await.map_err(Refusal::from)?;
     if roles.is_some() {
         offered.push(schema::role());
@@ -76,7 +76,8 @@ fn answer(
 
 /// `/ResourceTypes` and `/ResourceTypes/{id}`.
 pub async fn resource_types(caller: &ScimCaller, request: &Request, id: Option<&str>) -> Answer {
-    let (offered, base) = (offered(caller).await?, base(caller));
+    let users = caller.user_type().await?;
+    let (offered, base) = (offered(caller, &users).await?, base(caller));
     answer(
         request,
         id,
@@ -88,7 +89,8 @@ pub async fn resource_types(caller: &ScimCaller, request: &Request, id: Option<&
 
 /// `/Schemas` and `/Schemas/{urn}`.
 pub async fn schemas(caller: &ScimCaller, request: &Request, urn: Option<&str>) -> Answer {
-    let (offered, base) = (offered(caller).await?, base(caller));
+    let users = caller.user_type().await?;
+    let (offered, base) = (offered(caller, &users).await?, base(caller));
     answer(
         request,
         urn,

@@ -8,7 +8,7 @@ use super::users::{json, pairs, parameters};
 use crate::http::payload::ScimJson;
 use crate::protocol::scim::group::GroupDocument;
 use crate::protocol::scim::schema::ResourceType;
-use crate::protocol::scim::{GroupResource, ListQuery, Page, Projection, ScimError, ScimType, UserResource};
+use crate::protocol::scim::{GroupResource, ListQuery, Page, Projection, ScimError, ScimType};
 use crate::service::permissions;
 use crate::service::provisioning::Users;
 use crate::service::provisioning::groups::Groups;
@@ -34,13 +34,14 @@ pub(super) fn page_sizes(caller: &ScimCaller) -> (u64, u64) {
 /// A page, with what was asked for of users and of groups.
 fn answer(
     caller: &ScimCaller,
+    users_type: &ResourceType,
     page: Page<Resource>,
     of_users: &Projection,
     of_groups: &Projection,
 ) -> Response {
     let users = users_url(caller);
     let document = |resource: Resource| match resource.kind {
-        Kind::User => Document::Whole(of_users.apply(UserResource::resource_type(), resource.whole)),
+        Kind::User => Document::Whole(of_users.apply(users_type, resource.whole)),
         Kind::Group => {
             Document::Group(GroupDocument::new(resource.whole, Some(resource.members), &users, of_groups))
         }
@@ -75,7 +76,8 @@ pub async fn search<L: Listing>(
 
 async fn page<L: Listing>(caller: &ScimCaller, resource_type: &ResourceType, query: &ListQuery) -> Answer {
     let page = listing::list::<L>(caller.services(), &caller.ctx, resource_type, query).await?;
-    Ok(answer(caller, page, &query.projection, &query.projection))
+    // What is listed is users or groups; in a list of groups the tables of users are not asked.
+    Ok(answer(caller, resource_type, page, &query.projection, &query.projection))
 }
 
 /// POST `/.search`.
@@ -85,7 +87,8 @@ pub async fn everything(caller: &ScimCaller, request: &Request, body: &mut Reque
     let read = |resource_type: &ResourceType, body: &Value| {
         ListQuery::from_search_within(resource_type, body, default, most)
     };
-    let (users, groups) = (UserResource::resource_type(), GroupResource::resource_type());
+    let user_type = caller.user_type().await?;
+    let (users, groups) = (&*user_type, GroupResource::resource_type());
     let (of_users, of_groups) = match (read(users, &body), read(groups, &body)) {
         (Err(error), Err(_)) => return Err(error.into()),
         both => both,
@@ -115,10 +118,10 @@ pub async fn everything(caller: &ScimCaller, request: &Request, body: &mut Reque
         of_groups.as_ref().map_or(&nothing, |query| &query.projection),
     );
     let Some(query) = of_users.as_ref().or(of_groups.as_ref()) else {
-        return Ok(answer(caller, Page::new(Vec::new(), 0, Some(1)), shown_users, shown_groups));
+        return Ok(answer(caller, users, Page::new(Vec::new(), 0, Some(1)), shown_users, shown_groups));
     };
     let page = listing::pages(services, ctx, &parts, query).await?;
-    Ok(answer(caller, page, shown_users, shown_groups))
+    Ok(answer(caller, users, page, shown_users, shown_groups))
 }
 
 /// The search without its order.

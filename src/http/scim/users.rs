@@ -4,7 +4,7 @@ use super::answer::{Answer, Refused, not_modified, user};
 use super::auth::ScimCaller;
 use super::search;
 use crate::http::payload::ScimJson;
-use crate::protocol::scim::{PatchRequest, Projection, UserResource, list};
+use crate::protocol::scim::{PatchRequest, Projection, ResourceType, UserResource, list};
 use crate::service::provisioning::{self, DirectoryUser, Edit, Users, groups};
 use poem::http::{StatusCode, header};
 use poem::{FromRequest, IntoResponse, Request, RequestBody};
@@ -21,8 +21,8 @@ pub(super) fn pairs(parameters: &Parameters) -> impl Iterator<Item = (&str, &str
 }
 
 /// Which attributes the answer carries.
-fn projection(request: &Request) -> Projection {
-    list::projection(UserResource::resource_type(), pairs(&parameters(request)))
+fn projection(users: &ResourceType, request: &Request) -> Projection {
+    list::projection(users, pairs(&parameters(request)))
 }
 
 /// `If-Match`.
@@ -38,34 +38,37 @@ pub(super) async fn json(request: &Request, body: &mut RequestBody) -> Result<Va
 /// One user, with the groups that it is in where they are shown.
 async fn shown(
     caller: &ScimCaller,
+    users: &ResourceType,
     row: &DirectoryUser,
     projection: &Projection,
     status: StatusCode,
 ) -> Answer {
     let services = caller.services();
-    let mut whole = provisioning::representation(services, row);
+    let mut whole = provisioning::representation(services, users, row);
     // A new user is in no group.
     if status != StatusCode::CREATED && projection.includes("groups") {
         groups::attach(services, &caller.ctx, std::slice::from_mut(&mut whole)).await?;
     }
-    Ok(user(services, row, whole, projection, status))
+    Ok(user(services, users, row, whole, projection, status))
 }
 
 /// GET `/Users`.
 pub async fn list(caller: &ScimCaller, request: &Request) -> Answer {
-    search::list::<Users>(caller, request, UserResource::resource_type()).await
+    search::list::<Users>(caller, request, &*caller.user_type().await?).await
 }
 
 /// POST `/Users/.search` (RFC 7644 §3.4.3): the same with the parameters in the body.
 pub async fn search(caller: &ScimCaller, request: &Request, body: &mut RequestBody) -> Answer {
-    search::search::<Users>(caller, request, body, UserResource::resource_type()).await
+    search::search::<Users>(caller, request, body, &*caller.user_type().await?).await
 }
 
 /// POST `/Users`.
 pub async fn create(caller: &ScimCaller, request: &Request, body: &mut RequestBody) -> Answer {
-    let resource = UserResource::parse(&json(request, body).await?, caller.conformance)?;
+    let body = json(request, body).await?;
+    let users = caller.user_type().await?;
+    let resource = UserResource::parse_as(&users, &body, caller.conformance)?;
     let row = provisioning::create(caller.services(), &caller.ctx, &resource).await?;
-    shown(caller, &row, &projection(request), StatusCode::CREATED).await
+    shown(caller, &users, &row, &projection(&users, request), StatusCode::CREATED).await
 }
 
 /// GET `/Users/{id}`.
@@ -75,25 +78,35 @@ pub async fn get(caller: &ScimCaller, request: &Request, id: &str) -> Answer {
     {
         return Ok(response);
     }
-    shown(caller, &row, &projection(request), StatusCode::OK).await
+    let users = caller.user_type().await?;
+    shown(caller, &users, &row, &projection(&users, request), StatusCode::OK).await
 }
 
-async fn change(caller: &ScimCaller, request: &Request, id: &str, edit: Edit) -> Answer {
+async fn change(
+    caller: &ScimCaller,
+    users: &ResourceType,
+    request: &Request,
+    id: &str,
+    edit: Edit,
+) -> Answer {
     let row = provisioning::change(caller.services(), &caller.ctx, id, if_match(request), &edit).await?;
-    shown(caller, &row, &projection(request), StatusCode::OK).await
+    shown(caller, users, &row, &projection(users, request), StatusCode::OK).await
 }
 
 /// PUT `/Users/{id}`.
 pub async fn replace(caller: &ScimCaller, request: &Request, body: &mut RequestBody, id: &str) -> Answer {
-    let resource = UserResource::parse(&json(request, body).await?, caller.conformance)?;
-    change(caller, request, id, Edit::Replace(resource)).await
+    let body = json(request, body).await?;
+    let users = caller.user_type().await?;
+    let resource = UserResource::parse_as(&users, &body, caller.conformance)?;
+    change(caller, &users, request, id, Edit::Replace(resource)).await
 }
 
 /// PATCH `/Users/{id}`. Answered with the user, which every client takes; 204 would say less.
 pub async fn patch(caller: &ScimCaller, request: &Request, body: &mut RequestBody, id: &str) -> Answer {
     let body = json(request, body).await?;
-    let patch = PatchRequest::parse(UserResource::resource_type(), &body, caller.conformance)?;
-    change(caller, request, id, Edit::Patch(patch)).await
+    let users = caller.user_type().await?;
+    let patch = PatchRequest::parse(&users, &body, caller.conformance)?;
+    change(caller, &users, request, id, Edit::Patch(patch)).await
 }
 
 /// DELETE `/Users/{id}`.

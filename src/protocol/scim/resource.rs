@@ -122,7 +122,14 @@ impl Resource {
         let mut json = Map::with_capacity(self.attributes.len() + 3);
         json.insert("schemas".into(), Value::Array(schemas));
         json.insert("id".into(), id.into());
-        json.extend(self.attributes.iter().map(|(name, value)| (name.clone(), value.clone())));
+        json.extend(self.attributes.iter().filter_map(|(name, value)| {
+            let shown = if name.contains(':') {
+                known_parts(resource_type.extension(name)?, value)?
+            } else {
+                value.clone()
+            };
+            Some((name.clone(), shown))
+        }));
         json.insert(
             "meta".into(),
             json!({
@@ -134,6 +141,28 @@ impl Resource {
             }),
         );
         Value::Object(json)
+    }
+
+    /// Refuses a change of what is set once, of the attributes of extensions.
+    pub(super) fn check_immutable(
+        &self,
+        resource_type: &ResourceType,
+        earlier: &Self,
+    ) -> Result<(), ScimError> {
+        for schema in &resource_type.extensions {
+            for attribute in schema.attributes.iter().filter(|a| a.mutability == Mutability::Immutable) {
+                let of = |resource: &Self| resource.attributes.get(&schema.id)?.get(&attribute.name).cloned();
+                if let Some(before) = of(earlier)
+                    && of(self).as_ref() != Some(&before)
+                {
+                    return Err(ScimError::mutability(format!(
+                        "{}:{} is immutable: it has a value and keeps it.",
+                        schema.id, attribute.name
+                    )));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Refuses a resource without its required attributes.
@@ -170,6 +199,17 @@ impl Resource {
         // What an earlier version of the tables knew stays as it is.
         self.attributes.extend(rest);
     }
+}
+
+/// What of an extension's object its table has; `None` for nothing.
+fn known_parts(schema: &Schema, value: &Value) -> Option<Value> {
+    let object = value.as_object()?;
+    if object.keys().all(|name| schema.attribute(name).is_some()) {
+        return Some(value.clone());
+    }
+    let known = object.iter().filter(|(name, _)| schema.attribute(name).is_some());
+    let known: Map<_, _> = known.map(|(name, value)| (name.clone(), value.clone())).collect();
+    if known.is_empty() { None } else { Some(Value::Object(known)) }
 }
 
 /// Reads an attribute that a client sent, by its mutability.

@@ -24,9 +24,14 @@ impl UserResource {
         schema::user()
     }
 
-    /// Reads the body of a POST or PUT, see [`Resource::parse`].
+    /// Reads the body of a POST or PUT by the built-in tables, see [`Resource::parse`].
     pub fn parse(body: &Value, conformance: Conformance) -> Result<Self, ScimError> {
-        Resource::parse(schema::user(), body, conformance).map(Self)
+        Self::parse_as(schema::user(), body, conformance)
+    }
+
+    /// The same by a directory's own tables.
+    pub fn parse_as(users: &ResourceType, body: &Value, conformance: Conformance) -> Result<Self, ScimError> {
+        Resource::parse(users, body, conformance).map(Self)
     }
 
     /// Takes back what [`Self::into_value`] gave.
@@ -44,10 +49,25 @@ impl UserResource {
         &self.0
     }
 
-    /// Applies a PATCH to a copy: the new user and the names of the attributes that really changed.
+    /// Applies a PATCH to a copy, by the built-in tables: the new user and the names of the attributes that really
+    /// changed.
     pub fn patched(&self, request: &PatchRequest) -> Result<(Self, Vec<String>), ScimError> {
-        let patched = request.apply(schema::user(), &self.0)?;
+        self.patched_as(schema::user(), request)
+    }
+
+    /// The same by a directory's own tables.
+    pub fn patched_as(
+        &self,
+        users: &ResourceType,
+        request: &PatchRequest,
+    ) -> Result<(Self, Vec<String>), ScimError> {
+        let patched = request.apply(users, &self.0)?;
         Ok((Self(patched.resource), patched.changed))
+    }
+
+    /// Refuses a change of what is set once: attributes of extensions that the tables call immutable.
+    pub fn check_immutable(&self, users: &ResourceType, earlier: &Self) -> Result<(), ScimError> {
+        self.0.check_immutable(users, &earlier.0)
     }
 
     /// The attributes in which this differs from `earlier`; empty means nothing really changed.
@@ -57,7 +77,12 @@ impl UserResource {
 
     /// The representation that leaves. Clients expect `active` in it: see [`Self::default_active`].
     pub fn to_json(&self, id: &str, meta: &Meta) -> Value {
-        self.0.to_json(schema::user(), id, meta)
+        self.to_json_as(schema::user(), id, meta)
+    }
+
+    /// The same by a directory's own tables: what they do not have stays hidden.
+    pub fn to_json_as(&self, users: &ResourceType, id: &str, meta: &Meta) -> Value {
+        self.0.to_json(users, id, meta)
     }
 
     /// `userName` as it was sent.

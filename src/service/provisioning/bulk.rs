@@ -11,7 +11,9 @@ use super::{DirectoryUser, Edit, Refusal, Users, create, location, version};
 use crate::model::id::DirectoryUserId;
 use crate::protocol::scim::bulk::{BulkRequest, Course, Entry, Kind, Method, Operation, Ready, Step};
 use crate::protocol::scim::{Conformance, GroupPatch, PatchRequest, ScimError, SentGroup, UserResource};
+use crate::service::schemas::user_type;
 use crate::service::{Ctx, Services};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// What an operation came to.
@@ -125,10 +127,10 @@ impl Run {
         let mut broken = None;
         for (place, part) in ready.iter().enumerate() {
             let id = part.id.as_deref().and_then(DirectoryUserId::from_bare);
-            let read = UserResource::parse(&part.operation.data, self.conformance);
+            let read = self.read_user(&part.operation.data).await;
             match (id, read) {
                 (Some(id), Ok(resource)) => resources.push((id, resource)),
-                (_, Err(error)) => broken = broken.or(Some((place, error.into()))),
+                (_, Err(refusal)) => broken = broken.or(Some((place, refusal))),
                 (None, Ok(_)) => broken = broken.or(Some((place, Course::circle_broken().into()))),
             }
         }
@@ -167,7 +169,7 @@ impl Run {
         let id = operation.id().unwrap_or_default();
         let edit = match operation.method {
             Method::Post => {
-                let resource = UserResource::parse(data, self.conformance)?;
+                let resource = self.read_user(data).await?;
                 let row = create::create(services, ctx, &resource).await?;
                 return Ok((Some(row.id.uuid().to_string()), self.user(201, &row)));
             }
@@ -176,9 +178,10 @@ impl Run {
                 let location = Some(services.settings.url(&format!("{}{id}", Users::ENDPOINT)));
                 return Ok((None, Done { status: 204, location, version: None }));
             }
-            Method::Put => Edit::Replace(UserResource::parse(data, self.conformance)?),
+            Method::Put => Edit::Replace(self.read_user(data).await?),
             Method::Patch => {
-                Edit::Patch(PatchRequest::parse(UserResource::resource_type(), data, self.conformance)?)
+                let users = user_type(services, ctx).await?;
+                Edit::Patch(PatchRequest::parse(&users, data, self.conformance)?)
             }
         };
         let row = super::change(services, ctx, id, if_match, &edit).await?;
@@ -210,6 +213,12 @@ impl Run {
         };
         let row = groups::change(services, ctx, id, if_match, &edit).await?;
         Ok((None, done(200, &row)))
+    }
+
+    /// A body of a user, by the tables of the directory.
+    async fn read_user(&self, data: &Value) -> Result<UserResource, Refusal> {
+        let users = user_type(&self.services, &self.ctx).await?;
+        Ok(UserResource::parse_as(&users, data, self.conformance)?)
     }
 
     fn user(&self, status: u16, row: &DirectoryUser) -> Done {

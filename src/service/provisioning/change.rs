@@ -16,9 +16,10 @@ use crate::model::id::{DirectoryId, DirectoryUserId, UserId};
 use crate::model::state::MemberStatus;
 use crate::model::tenant::TenantScope;
 use crate::protocol::scim::patch::Target;
-use crate::protocol::scim::{PatchRequest, ScimError, UserResource};
+use crate::protocol::scim::{PatchRequest, ResourceType, ScimError, UserResource};
 use crate::service::permissions;
 use crate::service::roles::{self, People};
+use crate::service::schemas::user_type;
 use crate::service::{Ctx, Services};
 use crate::store;
 use serde_json::json;
@@ -34,16 +35,18 @@ pub enum Edit {
 
 impl Edit {
     /// The resource afterwards.
-    fn apply(&self, before: &UserResource) -> Result<UserResource, ScimError> {
-        match self {
+    fn apply(&self, users: &ResourceType, before: &UserResource) -> Result<UserResource, ScimError> {
+        let after = match self {
             Self::Replace(resource) => {
                 let mut after = resource.clone();
                 after.default_active(Some(before));
-                Ok(after)
+                after
             }
             // Where a PATCH takes `active` away, nothing is said of it any more, and access stays as it is.
-            Self::Patch(request) => Ok(before.patched(request)?.0),
-        }
+            Self::Patch(request) => before.patched_as(users, request)?.0,
+        };
+        after.check_immutable(users, before)?;
+        Ok(after)
     }
 
     /// Whether the request speaks of `active` at all.
@@ -73,7 +76,8 @@ pub async fn change(
 ) -> Result<DirectoryUser, Refusal> {
     let (scope, directory, _) = permissions::directory_part(ctx)?;
     let known = DirectoryUserId::from_bare(id).ok_or_else(|| not_found(id))?;
-    persist(lost, || attempt(services, ctx, scope, (directory, known), if_match, edit))
+    let users = user_type(services, ctx).await?;
+    persist(lost, || attempt(services, ctx, &users, scope, (directory, known), if_match, edit))
         .await?
         .ok_or_else(|| not_found(id))
 }
@@ -92,6 +96,7 @@ struct Case {
 async fn attempt(
     services: &Services,
     ctx: &Ctx,
+    users: &ResourceType,
     scope: TenantScope,
     (directory, id): (DirectoryId, DirectoryUserId),
     if_match: Option<&str>,
@@ -102,7 +107,7 @@ async fn attempt(
     let Some(before) = before.filter(|row| within_reach(ctx, row)) else { return Ok(None) };
     check_version(before.version, if_match)?;
     let earlier = resource(&before);
-    let after = edit.apply(&earlier)?;
+    let after = edit.apply(users, &earlier)?;
     let active = after.active().unwrap_or(before.active);
     let case = Case {
         changed: after.changed_since(&earlier),

@@ -32,7 +32,7 @@ use self::listing::Listing as _;
 use super::{Ctx, Error, Services, roles};
 use crate::model::actor::Actor;
 use crate::model::email::EmailAddress;
-use crate::protocol::scim::{Meta, ScimError, UserResource, etag, fold};
+use crate::protocol::scim::{Meta, ResourceType, ScimError, UserResource, etag, fold};
 use crate::store::error::{StoreError, UniqueKey};
 use serde_json::Value;
 
@@ -116,15 +116,15 @@ pub fn location(services: &Services, row: &DirectoryUser) -> String {
     Users::location(services, row.id.uuid())
 }
 
-/// The representation that leaves.
-pub fn representation(services: &Services, row: &DirectoryUser) -> Value {
+/// The representation that leaves, by the tables of the directory.
+pub fn representation(services: &Services, users: &ResourceType, row: &DirectoryUser) -> Value {
     let meta = Meta {
         created: row.created_at.to_string(),
         last_modified: row.updated_at.to_string(),
         location: location(services, row),
         version: version(row),
     };
-    resource(row).to_json(&row.id.uuid().to_string(), &meta)
+    resource(row).to_json_as(users, &row.id.uuid().to_string(), &meta)
 }
 
 fn not_found(id: &str) -> Refusal {

@@ -6,6 +6,7 @@ use super::{DirectoryUser, Refusal, not_found, representation, within_reach};
 use crate::model::id::DirectoryUserId;
 use crate::protocol::scim::{IndexKey, fold};
 use crate::service::permissions;
+use crate::service::schemas::user_type;
 use crate::service::{Ctx, Error, Services};
 use crate::store;
 
@@ -39,7 +40,8 @@ impl Listing for Users {
         rows: Vec<DirectoryUser>,
         wanted: Wanted<'_>,
     ) -> Result<Vec<Resource>, Refusal> {
-        let mut resources: Vec<_> = rows.iter().map(|row| representation(services, row)).collect();
+        let users = user_type(services, ctx).await?;
+        let mut resources: Vec<_> = rows.iter().map(|row| representation(services, &users, row)).collect();
         if wanted.names("groups") {
             attach(services, ctx, &mut resources).await?;
         }

@@ -7,6 +7,7 @@ pub mod directory_counts;
 pub mod directory_departures;
 pub mod directory_group_members;
 pub mod directory_groups;
+pub mod directory_schemas;
 pub mod directory_users;
 pub mod domains;
 pub mod event_counters;

@@ -3,12 +3,13 @@
 //! One table feeds everything: body checks, filters, PATCH, projection and `/Schemas`. Tables are
 //! plain owned data, so that an organization's own extension can stand beside the built-in ones.
 mod group;
+pub mod own;
 mod role;
 mod user;
 
 pub use group::group;
 pub use role::role;
-pub use user::user;
+pub use user::{shared_user, user};
 
 use std::sync::LazyLock;
 

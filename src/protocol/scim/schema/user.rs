@@ -2,7 +2,7 @@
 //!
 //! `password` is known but not advertised: it is taken and dropped. `groups` is read-only: who is in a group is told
 //! from the other side.
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use super::{
     Attribute, ENTERPRISE_USER_URN, INDEXED_MAX_CHARS, Kind, Mutability, ResourceType, Returned, Schema,
@@ -14,23 +14,32 @@ pub fn user() -> &'static ResourceType {
     &USER
 }
 
-static USER: LazyLock<ResourceType> = LazyLock::new(|| ResourceType {
-    name: "User".into(),
-    endpoint: "/Users".into(),
-    description: "A person whom the identity provider manages.".into(),
-    core: Schema {
-        id: USER_URN.into(),
+/// The same, for whoever holds it beside those of directories with schemas of their own.
+pub fn shared_user() -> Arc<ResourceType> {
+    Arc::clone(&USER)
+}
+
+static USER: LazyLock<Arc<ResourceType>> = LazyLock::new(|| Arc::new(user_type()));
+
+fn user_type() -> ResourceType {
+    ResourceType {
         name: "User".into(),
-        description: "Core attributes of a person.".into(),
-        attributes: core(),
-    },
-    extensions: vec![Schema {
-        id: ENTERPRISE_USER_URN.into(),
-        name: "EnterpriseUser".into(),
-        description: "What an employer notes about a person.".into(),
-        attributes: enterprise(),
-    }],
-});
+        endpoint: "/Users".into(),
+        description: "A person whom the identity provider manages.".into(),
+        core: Schema {
+            id: USER_URN.into(),
+            name: "User".into(),
+            description: "Core attributes of a person.".into(),
+            attributes: core(),
+        },
+        extensions: vec![Schema {
+            id: ENTERPRISE_USER_URN.into(),
+            name: "EnterpriseUser".into(),
+            description: "What an employer notes about a person.".into(),
+            attributes: enterprise(),
+        }],
+    }
+}
 
 fn core() -> Vec<Attribute> {
     let string = Attribute::string;
