@@ -29,6 +29,7 @@ use crate::model::time::{Clock, SystemClock};
 use crate::outbound::dns::{DnsSettings, Resolver, TxtLookup};
 use crate::protocol::dns_challenge::ChallengeLabel;
 use crate::service::cache::Caches;
+use crate::service::scim_requests::{self, RequestLog};
 use crate::service::seal::Sealer;
 use crate::service::turns::Turns;
 use crate::service::{Services, Settings, access_tokens};
@@ -51,6 +52,8 @@ pub struct Overrides {
     pub limit_clock: Option<LimitClock>,
     /// Whether to leave out the work in the background (numbering events, pruning).
     pub no_background: bool,
+    /// How many entries of the SCIM request log wait to be written at most.
+    pub scim_log_waiting: Option<usize>,
 }
 
 /// Everything of one installation on one node, ready to be served.
@@ -124,6 +127,10 @@ impl App {
     /// A port is taken or a certificate unusable; nothing is served then.
     pub async fn serve(self, sockets: Sockets) -> Result<Running, AppError> {
         let metrics = Metrics::new();
+        self.services.scim_log.count_with(
+            scim_requests::REASONS
+                .map(|reason| metrics.counter(scim_requests::DROPPED, &[("reason", reason)])),
+        );
         let doors = self.doors(&metrics);
         let listeners = running::bind(&self.config.http, &metrics, sockets).await?;
         Ok(running::start(listeners, &doors, self.background, self.lock))
@@ -142,6 +149,8 @@ pub async fn open_services(config: &Config, overrides: Overrides) -> Result<Serv
         None => Arc::new(Resolver::new(&dns_settings(config)).map_err(AppError::Resolver)?),
     };
     let settings = settings(config)?;
+    let waiting = overrides.scim_log_waiting.unwrap_or(scim_requests::MOST_WAITING);
+    let scim_log = RequestLog::new(waiting, !settings.scim_log_kept.is_zero());
     if config.database.engine == Engine::Sqlite {
         files::make_data_dir(&config.data_dir)?;
     }
@@ -157,6 +166,7 @@ pub async fn open_services(config: &Config, overrides: Overrides) -> Result<Serv
         group_turns: Turns::default(),
         sealer,
         signing_keys: access_tokens::SigningKeys::new(),
+        scim_log,
     })
 }
 
@@ -188,6 +198,7 @@ fn settings(config: &Config) -> Result<Settings, AppError> {
         scim_bulk_operations: config.scim.bulk_max_operations,
         scim_body_limit: config.http.scim_body_limit,
         request_timeout: config.http.request_timeout,
+        scim_log_kept: config.scim.log_kept,
     })
 }
 

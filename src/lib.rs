@@ -10,6 +10,9 @@
 //! `service` knows the rules and the transaction, `model` knows nothing. A noun has one file name in
 //! every layer.
 
+// The layers of a request are futures within futures, deeper than the compiler looks by default.
+#![recursion_limit = "256"]
+
 pub mod app;
 pub mod cli;
 pub mod config;

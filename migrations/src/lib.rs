@@ -18,6 +18,7 @@ mod m0005_events;
 mod m0006_groups;
 mod m0007_lists;
 mod m0008_oauth;
+mod m0009_scim_requests;
 mod m0010_schemas;
 mod m0011_deactivation_waves;
 
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_groups::Step),
             Box::new(m0007_lists::Step),
             Box::new(m0008_oauth::Step),
+            Box::new(m0009_scim_requests::Step),
             Box::new(m0010_schemas::Step),
             Box::new(m0011_deactivation_waves::Step),
         ]

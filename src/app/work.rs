@@ -1,11 +1,11 @@
-//! The work in the background: numbers for new events, pruning of what is over, warnings of tokens that expire and of waves of deactivations,
-//! forgetting idle rate limits.
+//! The work in the background: numbers for new events, pruning of what is over, warnings of tokens that expire and of
+//! waves of deactivations, forgetting idle rate limits, writing the SCIM request log.
 //!
 //! Each job is harmless on several nodes at once. One that fails is tried again later and later, so that a database
 //! that is away does not fill the log; it is never what ends the process.
 
 use crate::http::state::State;
-use crate::service::{self, Error};
+use crate::service::{self, Error, Services};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +39,15 @@ pub(super) fn start(tracker: &TaskTracker, stop: &CancellationToken, state: &Arc
         }
     });
     let services = Arc::clone(&state.services);
+    repeat(tracker, stop, "pruning the SCIM request log", PRUNE_EVERY, move || {
+        let services = Arc::clone(&services);
+        async move {
+            let rows = service::scim_requests::prune(&services).await?;
+            tracing::debug!(rows, "pruned the SCIM request log");
+            Ok(())
+        }
+    });
+    let services = Arc::clone(&state.services);
     repeat(tracker, stop, "warning of tokens that expire", WARN_EVERY, move || {
         let services = Arc::clone(&services);
         async move { service::scim_tokens::warn_of_expiry(&services).await.map(drop) }
@@ -63,6 +72,18 @@ pub(super) fn start(tracker: &TaskTracker, stop: &CancellationToken, state: &Arc
         state.limits.oauth_clients.forget_idle();
         state.limits.addresses.forget_idle();
         std::future::ready(Ok(()))
+    });
+}
+
+/// Writes the SCIM request log; what waits when all ends is written before it does. Not one of the jobs above: whoever
+/// reads the log counts on it.
+pub(super) fn write_scim_log(tracker: &TaskTracker, stop: &CancellationToken, services: &Arc<Services>) {
+    let (stop, services) = (stop.clone(), Arc::clone(services));
+    tracker.spawn(async move {
+        while stop.run_until_cancelled(services.scim_log.due()).await.is_some() {
+            service::scim_requests::write(&services).await;
+        }
+        service::scim_requests::finish(&services).await;
     });
 }
 

@@ -1,14 +1,15 @@
-//! `[scim]`: page sizes, the size of a bulk request, the request rate of one SCIM token, and how many deactivations
-//! are unusual.
+//! `[scim]`: page sizes, the size of a bulk request, the request rate of one SCIM token, how many deactivations are
+//! unusual, and how long the request log is kept.
 //!
 //! Promise: never below 25 requests a second, which identity providers count on, with a burst at least as
 //! large as the rate; the default page is not larger than the largest; a bulk request may have 1,000 operations.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::problems::Checker;
+use super::problems::{Checker, DAY};
 
 #[derive(Debug, Clone)]
 pub struct Scim {
@@ -20,6 +21,8 @@ pub struct Scim {
     pub mass_deactivation_people: u32,
     pub mass_deactivation_percent: u32,
     pub mass_deactivation_minutes: u32,
+    /// Zero: there is no log.
+    pub log_kept: Duration,
 }
 
 #[derive(Deserialize)]
@@ -33,6 +36,7 @@ pub(super) struct Raw {
     mass_deactivation_people: i64,
     mass_deactivation_percent: i64,
     mass_deactivation_minutes: i64,
+    log_days: i64,
 }
 
 impl Scim {
@@ -55,6 +59,7 @@ impl Scim {
                 format!("must be at least scim.rate_per_second ({rate_per_second}), found {burst}"),
             );
         }
+        let log_kept = checker.span("scim.log_days", raw.log_days, DAY, 0..=3650);
         let mut number = |key: &str, value, range| checker.number(&format!("scim.{key}"), value, range);
         let raw_minutes = raw.mass_deactivation_minutes;
         Self {
@@ -74,6 +79,7 @@ impl Scim {
                 1..=100,
             ),
             mass_deactivation_minutes: number("mass_deactivation_minutes", raw_minutes, 1..=60),
+            log_kept,
         }
     }
 }

@@ -17,6 +17,14 @@ pub enum DirectoryCredential {
 }
 
 impl DirectoryCredential {
+    /// The kind, as events show it.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Token(_) => "scim_token",
+            Self::Client(_) => "scim_client",
+        }
+    }
+
     /// The bare id, for what is counted by credential.
     pub const fn uuid(self) -> uuid::Uuid {
         match self {
@@ -67,8 +75,7 @@ impl Actor {
             Self::Operator { .. } => "operator",
             Self::Key { .. } => "api_key",
             Self::Person { .. } => "user",
-            Self::Directory { credential: DirectoryCredential::Token(_), .. } => "scim_token",
-            Self::Directory { credential: DirectoryCredential::Client(_), .. } => "scim_client",
+            Self::Directory { credential, .. } => credential.kind(),
             Self::Idp { .. } => "saml_connection",
             Self::System => "system",
         }

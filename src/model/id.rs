@@ -179,6 +179,9 @@ id!(
     /// An access token of an OAuth client of a directory.
     ScimAccessTokenId, "sat");
 id!(
+    /// An entry of the SCIM request log. Made with [`ScimRequestId::in_order`] only.
+    ScimRequestId, "srq");
+id!(
     /// A directory user; over SCIM its bare UUID is the resource's `id`.
     DirectoryUserId, "dus");
 id!(
@@ -203,6 +206,26 @@ id!(
     /// A link between a user and a subject at a SAML connection.
     LinkId, "lnk");
 
+impl ScimRequestId {
+    /// An id for the given time that is above those made before it by the same process in the same millisecond, as long
+    /// as `count` goes up (RFC 9562 section 6.2, method 1: 32 of the random bits are a counter).
+    pub fn in_order(now: Timestamp, count: u32, random: &dyn Random) -> Self {
+        let mut bytes = [0_u8; 8];
+        random.fill(&mut bytes);
+        let chance = u128::from(u64::from_be_bytes(bytes) >> 22);
+        let count = u128::from(count);
+        Self(Uuid::from_u128(
+            Self::first(now).0.as_u128() | (count >> 20) << 64 | (count & 0xf_ffff) << 42 | chance,
+        ))
+    }
+
+    /// Not above any id of this millisecond or of a later one.
+    pub fn first(at: Timestamp) -> Self {
+        let millis = u128::from(at.unix_millis()) & 0xffff_ffff_ffff;
+        Self(Uuid::from_u128(millis << 80 | 0x7 << 76 | 0b10 << 62))
+    }
+}
+
 impl UserId {
     /// A new random id.
     pub fn random(random: &dyn Random) -> Self {
@@ -221,6 +244,20 @@ mod tests {
         assert_eq!(decode("01h455vb4pex5vsknk084sn02q"), Some(uuid));
         assert_eq!(decode("8zzzzzzzzzzzzzzzzzzzzzzzzz"), None, "more than 128 bits");
         assert_eq!(decode("7zzzzzzzzzzzzzzzzzzzzzzzzz"), Some(Uuid::from_u128(u128::MAX)));
+    }
+
+    #[test]
+    fn ids_of_requests_are_in_order() {
+        use crate::model::random::SystemRandom;
+        let at = |micros: i64| Timestamp::from_micros(1_795_009_600_000_000 + micros);
+        let ids: Vec<_> = [(0, 0), (0, 1), (900, 0xf_ffff), (900, 0x10_0000), (900, u32::MAX), (1_000, 0)]
+            .into_iter()
+            .map(|(micros, count)| ScimRequestId::in_order(at(micros), count, &SystemRandom))
+            .collect();
+        assert!(ids.is_sorted() && ids.windows(2).all(|pair| pair[0] != pair[1]), "{ids:?}");
+        assert!(ids.iter().all(|id| id.uuid().get_version_num() == 7));
+        assert!(ScimRequestId::first(at(0)) <= ids[0] && ids[4] < ScimRequestId::first(at(1_000)));
+        assert!(ScimRequestId::first(at(1_000)) <= ids[5]);
     }
 
     #[test]

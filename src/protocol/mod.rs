@@ -4,3 +4,4 @@ pub mod dns_challenge;
 pub mod jwt;
 pub mod saml;
 pub mod scim;
+pub mod scim_log;

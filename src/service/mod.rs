@@ -33,6 +33,7 @@ pub mod schemas;
 pub mod scim_clients;
 pub mod scim_credentials;
 pub mod scim_oauth;
+pub mod scim_requests;
 pub mod scim_tokens;
 pub mod seal;
 pub mod sessions;
@@ -116,6 +117,8 @@ pub struct Settings {
     pub scim_body_limit: u64,
     /// How long a request may take in all.
     pub request_timeout: Duration,
+    /// How long entries of the SCIM request log are kept; with zero there are none.
+    pub scim_log_kept: Duration,
 }
 
 impl Settings {
@@ -137,6 +140,7 @@ pub struct Services {
     pub group_turns: turns::Turns<(DirectoryId, DirectoryGroupId)>,
     pub sealer: seal::Sealer,
     pub signing_keys: access_tokens::SigningKeys,
+    pub scim_log: scim_requests::RequestLog,
 }
 
 impl std::fmt::Debug for Services {

@@ -30,6 +30,7 @@ mod pool;
 pub mod role_mappings;
 pub mod scim;
 pub mod scim_clients;
+pub mod scim_requests;
 pub mod scim_tokens;
 pub mod sessions;
 pub mod sign_in_attempts;

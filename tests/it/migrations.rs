@@ -104,6 +104,7 @@ async fn entities_fit(backend: Backend) {
         saml_connections,
         scim_access_tokens,
         scim_clients,
+        scim_requests,
         scim_tokens,
         sessions,
         sign_in_attempts,

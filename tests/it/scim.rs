@@ -1,4 +1,5 @@
-//! The SCIM door through HTTP: transcripts of Okta and Entra, the rules of provisioning, races, and scim2-tester.
+//! The SCIM door through HTTP: transcripts of Okta and Entra, the rules of provisioning, races, the request log, and
+//! scim2-tester.
 
 mod bound;
 mod bulk;
@@ -7,6 +8,7 @@ mod entra;
 mod extensions;
 mod groups;
 mod lists;
+mod log;
 mod managed;
 mod oauth;
 mod okta;

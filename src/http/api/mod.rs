@@ -20,6 +20,7 @@ pub mod members;
 pub mod organizations;
 pub mod role_mappings;
 pub mod scim_clients;
+pub mod scim_requests;
 pub mod scim_schemas;
 pub mod scim_tokens;
 
@@ -61,6 +62,7 @@ pub type Nouns = (
     directories::DirectoriesApi,
     scim_tokens::ScimTokensApi,
     scim_clients::ScimClientsApi,
+    scim_requests::ScimRequestsApi,
     members::MembersApi,
     groups::GroupsApi,
     role_mappings::RoleMappingsApi,
@@ -81,6 +83,7 @@ pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
         directories::DirectoriesApi,
         scim_tokens::ScimTokensApi,
         scim_clients::ScimClientsApi,
+        scim_requests::ScimRequestsApi,
         members::MembersApi,
         groups::GroupsApi,
         role_mappings::RoleMappingsApi,

@@ -17,6 +17,7 @@ use poem_openapi::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::Problem;
+use crate::service::scim_requests::{KEPT_ANSWER, Part};
 
 /// The media type of RFC 7644.
 pub const SCIM_MEDIA_TYPE: &str = "application/scim+json";
@@ -42,11 +43,29 @@ pub fn scim_error(status: StatusCode, scim_type: Option<&str>, detail: &str) -> 
     respond(status, &body)
 }
 
+/// What the request log keeps of an answer, with the answer.
+#[derive(Debug, Clone)]
+pub struct Sent(pub Part);
+
+impl Sent {
+    /// Answers that only repeat what is stored are kept while they are small; refusals always.
+    fn of(status: StatusCode, body: &[u8]) -> Self {
+        let refused = status.is_client_error() || status.is_server_error();
+        Self(if refused || body.len() <= KEPT_ANSWER {
+            Part::of(body)
+        } else {
+            Part::length_only(body.len())
+        })
+    }
+}
+
 fn respond(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {
         Ok(bytes) => {
+            let sent = Sent::of(status, &bytes);
             let mut response = Response::builder().status(status).body(bytes);
             response.headers_mut().insert(header::CONTENT_TYPE, SCIM_MEDIA_TYPE_VALUE);
+            response.set_data(sent);
             response
         }
         Err(error) => {
@@ -83,6 +102,11 @@ fn is_json(content_type: &str) -> bool {
 }
 
 async fn parse<T: DeserializeOwned>(request: &Request, body: &mut RequestBody) -> Result<T> {
+    decode(read(request, body).await?.as_ref())
+}
+
+/// Reads the whole body, if its type is one that is taken.
+pub async fn read(request: &Request, body: &mut RequestBody) -> Result<impl AsRef<[u8]> + Send + use<>> {
     if let Some(content_type) = request.content_type()
         && !is_json(content_type)
     {
@@ -94,9 +118,13 @@ async fn parse<T: DeserializeOwned>(request: &Request, body: &mut RequestBody) -
         )
         .into());
     }
-    let bytes = body.take()?.into_bytes().await?;
+    Ok(body.take()?.into_bytes().await?)
+}
+
+/// What a body says; refused as a [`Problem`] if it is not JSON or not a `T`.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     // Some clients put a byte order mark in front.
-    let json = bytes.strip_prefix(b"\xef\xbb\xbf".as_slice()).unwrap_or(&bytes);
+    let json = bytes.strip_prefix(b"\xef\xbb\xbf".as_slice()).unwrap_or(bytes);
     Ok(serde_json::from_slice(json).map_err(|error| {
         let detail = if json.is_empty() {
             "A JSON body is expected, but the request has none.".into()

@@ -5,6 +5,7 @@ use crate::http::payload::scim_json::scim_error;
 use crate::http::payload::{Dialect, Problem, ScimJson};
 use crate::protocol::scim::{Projection, ResourceType, ScimError, etag};
 use crate::service::provisioning::{self, DirectoryUser, Refusal};
+use crate::service::scim_requests::Facts;
 use crate::service::{Error, Services};
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
@@ -93,7 +94,24 @@ pub fn user(
     if status == StatusCode::CREATED {
         response = with(response, header::LOCATION, &provisioning::location(services, row));
     }
-    with(response, header::ETAG, &provisioning::version(row))
+    told(with(response, header::ETAG, &provisioning::version(row)), about_user(row))
+}
+
+/// With what the request log tells of the call.
+pub(super) fn told(mut response: Response, facts: Facts) -> Response {
+    response.set_data(facts);
+    response
+}
+
+/// Whom a call was about.
+pub(super) fn about_user(row: &DirectoryUser) -> Facts {
+    let domain = row.address.as_ref().map(|address| address.domain().to_owned());
+    Facts { name: Some(row.user_name.clone()), domain, listed: None }
+}
+
+/// Which group a call was about.
+pub(super) fn about_group(name: &str) -> Facts {
+    Facts { name: Some(name.to_owned()), ..Facts::default() }
 }
 
 /// 304 if the client already has this version.

@@ -2,6 +2,7 @@
 //! tenants behind one address (Entra) and one tenant behind many do not disturb each other.
 
 use super::answer::Refused;
+use super::log::Slot;
 use crate::http::limits::{RateLimitSlot, address_key, enforce};
 use crate::http::middleware::{Layer, layer};
 use crate::http::payload::Problem;
@@ -112,8 +113,9 @@ async fn authenticate(request: &Request) -> Result<ScimCaller> {
         Some(token) => match scim_credentials::scim_token(&state.services, token, ctx.now).await {
             Ok(known) => {
                 let credential = known.credential.uuid();
-                enforce(request, &state.limits.scim, &credential)?;
                 ctx.actor = known.actor();
+                Slot::known(request, &ctx);
+                enforce(request, &state.limits.scim, &credential)?;
                 let token = Arc::new(SecretString::from(token));
                 return Ok(ScimCaller { state, ctx, conformance: known.conformance, credential, token });
             }
@@ -121,6 +123,9 @@ async fn authenticate(request: &Request) -> Result<ScimCaller> {
             Err(refusal) => {
                 // The log tells the reasons apart, the answer does not.
                 note(&refusal, &ctx);
+                if let Some(whose) = refusal.whose() {
+                    Slot::refused(request, &ctx, whose, (refusal.reason(), refusal.to_string()));
+                }
                 refused(&state, INVALID, ", error=\"invalid_token\"")
             }
         },

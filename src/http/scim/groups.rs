@@ -1,7 +1,7 @@
 //! `/Groups`: extract, call one use case, wrap. Members are loaded only where they are shown, and a PATCH of a large
 //! group is answered without a body unless attributes are asked for.
 
-use super::answer::{Answer, not_modified, with};
+use super::answer::{Answer, about_group, not_modified, told, with};
 use super::auth::ScimCaller;
 use super::search;
 use super::users::{if_match, json, pairs, parameters};
@@ -42,7 +42,7 @@ async fn shown(
     if status == StatusCode::CREATED {
         response = with(response, header::LOCATION, &groups::location(services, row));
     }
-    Ok(with(response, header::ETAG, &groups::version(row)))
+    Ok(told(with(response, header::ETAG, &groups::version(row)), about_group(&row.display_name)))
 }
 
 /// GET `/Groups`.
@@ -86,13 +86,16 @@ pub async fn patch(caller: &ScimCaller, request: &Request, body: &mut RequestBod
     let projection = projection(request);
     if row.member_count > LARGE && !projection.is_asked_for() {
         let response = StatusCode::NO_CONTENT.into_response();
-        return Ok(with(response, header::ETAG, &groups::version(&row)));
+        return Ok(told(
+            with(response, header::ETAG, &groups::version(&row)),
+            about_group(&row.display_name),
+        ));
     }
     shown(caller, &row, &projection, StatusCode::OK).await
 }
 
 /// DELETE `/Groups/{id}`.
 pub async fn delete(caller: &ScimCaller, request: &Request, id: &str) -> Answer {
-    groups::remove(caller.services(), &caller.ctx, id, if_match(request)).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let name = groups::remove(caller.services(), &caller.ctx, id, if_match(request)).await?;
+    Ok(told(StatusCode::NO_CONTENT.into_response(), about_group(&name)))
 }

@@ -7,6 +7,7 @@ mod auth;
 mod bulk;
 mod discovery;
 mod groups;
+mod log;
 mod roles;
 mod search;
 mod users;
@@ -22,6 +23,7 @@ use super::payload::{Dialect, Problem};
 use crate::protocol::scim::ScimError;
 use answer::dress;
 use auth::Authenticate;
+use log::Record;
 use poem::http::{HeaderValue, Method};
 use poem::{Endpoint, EndpointExt, PathPattern, Request, Response, Result};
 
@@ -75,6 +77,7 @@ pub fn door(doors: &Doors) -> impl Endpoint<Output = Response> + 'static {
         .with(RequestTimeout { limit: doors.request_timeout, dialect: dialect.clone() })
         .with(PanicGuard(dialect.clone()))
         .with(ErrorDress::new(dialect))
+        .with(Record)
         .with(RateLimitHeaders)
         .with(SecurityHeaders::new(HeaderProfile::Api, doors.state.https))
         .with(doors.metrics.surface("scim"))
@@ -179,7 +182,8 @@ impl Endpoint for Table {
     async fn call(&self, request: Request) -> Result<Response> {
         let place = Place::of(below_root(request.uri().path()).unwrap_or_default());
         let pattern = place.pattern();
-        let mut response = handle(place, request).await.unwrap_or_else(dress);
+        // In a box of its own: each layer around would carry the largest of all handlers along, on the stack too.
+        let mut response = Box::pin(handle(place, request)).await.unwrap_or_else(dress);
         response.set_data(PathPattern(pattern.into()));
         Ok(response)
     }

@@ -1,7 +1,7 @@
 //! Lists as they leave, and POST `/.search` (RFC 7644 §3.4.3): one search over all resource types. Users come first, then
 //! groups, each in the order that is asked for; a type that lacks an attribute of the filter has no match.
 
-use super::answer::Answer;
+use super::answer::{Answer, told};
 use super::auth::ScimCaller;
 use super::groups::users_url;
 use super::users::{json, pairs, parameters};
@@ -13,6 +13,7 @@ use crate::service::permissions;
 use crate::service::provisioning::Users;
 use crate::service::provisioning::groups::Groups;
 use crate::service::provisioning::listing::{self, Kind, Listing, Resource};
+use crate::service::scim_requests::Facts;
 use poem::{IntoResponse, Request, RequestBody, Response};
 use serde::Serialize;
 use serde_json::Value;
@@ -40,13 +41,14 @@ fn answer(
     of_groups: &Projection,
 ) -> Response {
     let users = users_url(caller);
+    let listed = Some((page.total_results, page.resources.len() as u64));
     let document = |resource: Resource| match resource.kind {
         Kind::User => Document::Whole(of_users.apply(users_type, resource.whole)),
         Kind::Group => {
             Document::Group(GroupDocument::new(resource.whole, Some(resource.members), &users, of_groups))
         }
     };
-    ScimJson(page.map(document)).into_response()
+    told(ScimJson(page.map(document)).into_response(), Facts { listed, ..Facts::default() })
 }
 
 /// GET of a resource type's endpoint.

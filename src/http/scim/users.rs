@@ -1,13 +1,14 @@
 //! `/Users`: extract, call one use case, wrap.
 
-use super::answer::{Answer, Refused, not_modified, user};
+use super::answer::{Answer, Refused, about_user, not_modified, told, user};
 use super::auth::ScimCaller;
+use super::log::Slot;
 use super::search;
-use crate::http::payload::ScimJson;
+use crate::http::payload::scim_json;
 use crate::protocol::scim::{PatchRequest, Projection, ResourceType, UserResource, list};
 use crate::service::provisioning::{self, DirectoryUser, Edit, Users, groups};
 use poem::http::{StatusCode, header};
-use poem::{FromRequest, IntoResponse, Request, RequestBody};
+use poem::{IntoResponse, Request, RequestBody};
 use serde_json::Value;
 
 pub(super) type Parameters = Vec<(String, String)>;
@@ -32,7 +33,9 @@ pub(super) fn if_match(request: &Request) -> Option<&str> {
 
 /// The body as JSON.
 pub(super) async fn json(request: &Request, body: &mut RequestBody) -> Result<Value, Refused> {
-    Ok(ScimJson::<Value>::from_request(request, body).await?.0)
+    let bytes = scim_json::read(request, body).await?;
+    Slot::received(request, bytes.as_ref());
+    Ok(scim_json::decode(bytes.as_ref())?)
 }
 
 /// One user, with the groups that it is in where they are shown.
@@ -111,6 +114,6 @@ pub async fn patch(caller: &ScimCaller, request: &Request, body: &mut RequestBod
 
 /// DELETE `/Users/{id}`.
 pub async fn delete(caller: &ScimCaller, request: &Request, id: &str) -> Answer {
-    provisioning::remove(caller.services(), &caller.ctx, id, if_match(request)).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let row = provisioning::remove(caller.services(), &caller.ctx, id, if_match(request)).await?;
+    Ok(told(StatusCode::NO_CONTENT.into_response(), about_user(&row)))
 }

@@ -2,7 +2,7 @@
 //! that keeps just-in-time provisioning away (rule 8).
 
 use super::person::Change;
-use super::{Refusal, check_version, groups, not_found, within_reach};
+use super::{DirectoryUser, Refusal, check_version, groups, not_found, within_reach};
 use crate::model::event::EventKind;
 use crate::model::id::DirectoryUserId;
 use crate::service::permissions;
@@ -10,11 +10,16 @@ use crate::service::{Ctx, Services};
 use crate::store;
 use serde_json::json;
 
-/// Deletes a directory user and ends the person's access.
+/// Deletes a directory user and ends the person's access; gives what it was.
 ///
 /// # Errors
 /// 404 for an id of any shape that is none of this directory; 412 if `if_match` names another version.
-pub async fn remove(services: &Services, ctx: &Ctx, id: &str, if_match: Option<&str>) -> Result<(), Refusal> {
+pub async fn remove(
+    services: &Services,
+    ctx: &Ctx,
+    id: &str,
+    if_match: Option<&str>,
+) -> Result<DirectoryUser, Refusal> {
     let (scope, directory, _) = permissions::directory_part(ctx)?;
     let known = DirectoryUserId::from_bare(id).ok_or_else(|| not_found(id))?;
     let tx = services.begin().await?;
@@ -39,5 +44,5 @@ pub async fn remove(services: &Services, ctx: &Ctx, id: &str, if_match: Option<&
     change.event(EventKind::DirectoryUserDeleted, row.id, data);
     change.flush().await?;
     tx.commit().await?;
-    Ok(())
+    Ok(row)
 }

@@ -22,6 +22,7 @@ pub mod role_mappings;
 pub mod saml_connections;
 pub mod scim_access_tokens;
 pub mod scim_clients;
+pub mod scim_requests;
 pub mod scim_tokens;
 pub mod sessions;
 pub mod sign_in_attempts;

@@ -61,6 +61,7 @@ pub struct Builder {
     real_dns: bool,
     background: bool,
     limit_clock: Option<LimitClock>,
+    scim_log_waiting: Option<usize>,
 }
 
 impl Builder {
@@ -98,6 +99,12 @@ impl Builder {
     /// With rate limits by this clock.
     pub fn limit_clock(mut self, clock: LimitClock) -> Self {
         self.limit_clock = Some(clock);
+        self
+    }
+
+    /// With room for so many entries of the SCIM request log that are not written yet.
+    pub fn scim_log_waiting(mut self, most: usize) -> Self {
+        self.scim_log_waiting = Some(most);
         self
     }
 
@@ -149,6 +156,7 @@ impl Builder {
             txt: (!self.real_dns).then(|| dns.clone() as _),
             limit_clock: self.limit_clock,
             no_background: !self.background,
+            scim_log_waiting: self.scim_log_waiting,
             ..Overrides::default()
         };
         let app = App::open(&config, overrides).await?;

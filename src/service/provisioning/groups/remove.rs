@@ -15,7 +15,12 @@ use std::collections::BTreeSet;
 ///
 /// # Errors
 /// 404 for an id of any shape that is none of this directory; 412 if `if_match` names another version.
-pub async fn remove(services: &Services, ctx: &Ctx, id: &str, if_match: Option<&str>) -> Result<(), Refusal> {
+pub async fn remove(
+    services: &Services,
+    ctx: &Ctx,
+    id: &str,
+    if_match: Option<&str>,
+) -> Result<String, Refusal> {
     let (scope, directory) = permissions::directory(ctx)?;
     let known = DirectoryGroupId::from_bare(id).ok_or_else(|| not_found(id))?;
     let _turn = services.group_turns.take((directory, known)).await;
@@ -40,5 +45,5 @@ pub async fn remove(services: &Services, ctx: &Ctx, id: &str, if_match: Option<&
         roles::settle(services, &tx, ctx, scope, People::DirectoryUsers(&left)).await?;
     }
     tx.commit().await?;
-    Ok(())
+    Ok(row.display_name)
 }
