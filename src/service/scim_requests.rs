@@ -11,6 +11,7 @@ use super::permissions::{Action, may};
 use super::{Ctx, Error, Services};
 use crate::model::actor::DirectoryCredential;
 use crate::model::id::{DomainId, OrganizationId, ScimRequestId};
+use crate::model::scim_request::ScimResource;
 use crate::model::tenant::InstallationScope;
 use crate::model::time::Timestamp;
 use crate::protocol::scim_log::story::{self, Call};
@@ -323,7 +324,7 @@ pub async fn write(services: &Services) {
             let id = ScimRequestId::in_order(noted.head.at, log.count(), &*services.random);
             rows.push(row(id, noted));
         }
-        if store_rows(services, rows).await {
+        if store_rows(services, &rows).await {
             if log.told.swap(false, Ordering::Relaxed) {
                 let dropped = log.dropped[QUEUE_FULL].load(Ordering::Relaxed);
                 tracing::warn!(
@@ -345,10 +346,10 @@ pub async fn finish(services: &Services) {
     }
 }
 
-async fn store_rows(services: &Services, rows: Vec<ScimRequest>) -> bool {
+async fn store_rows(services: &Services, rows: &[ScimRequest]) -> bool {
     let scope = InstallationScope::established();
     for attempt in 1..=TRIES {
-        let write = store::scim_requests::insert_all(&services.db, scope, rows.clone());
+        let write = store::scim_requests::insert_all(&services.db, scope, rows);
         let error = match timeout(TRY_WITHIN, write).await {
             Ok(Ok(())) => return true,
             Ok(Err(error)) => error.to_string(),
@@ -372,21 +373,28 @@ fn number(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// What is kept of a body: the masked text, and the same as JSON.
-fn kept(part: Option<&Part>) -> (Option<mask::Masked>, Option<Value>) {
-    let masked = part.filter(|part| !part.taken.is_empty());
-    let masked = masked.and_then(|part| mask::body(&part.taken, part.is_whole()));
-    let value = masked.as_ref().and_then(|masked| serde_json::from_str(&masked.text).ok());
-    (masked, value)
+/// What is kept of a body.
+fn kept(part: Option<&Part>) -> Option<mask::Masked> {
+    let part = part.filter(|part| !part.taken.is_empty())?;
+    mask::body(&part.taken, part.is_whole())
+}
+
+/// The same as JSON.
+fn read(masked: Option<&mask::Masked>) -> Option<Value> {
+    masked.and_then(|masked| serde_json::from_str(&masked.text).ok())
 }
 
 /// The entry of a call: masked, and told in a sentence.
 fn row(id: ScimRequestId, noted: Noted) -> ScimRequest {
     let Noted { head, status, took, request, response, facts } = noted;
     let path = mask::path(&head.path);
-    let (request_body, request_value) = kept(request.as_ref());
-    let (response_body, response_value) = kept(response.as_ref());
+    let (request_body, response_body) = (kept(request.as_ref()), kept(response.as_ref()));
+    let request_value = read(request_body.as_ref());
+    let resource = Target::of(&path).resource();
     let failed = status.is_some_and(|status| status >= 400);
+    // Other answers tell nothing that the handler did not.
+    let telling = failed || resource == ScimResource::Bulk;
+    let response_value = if telling { read(response_body.as_ref()) } else { None };
     let said = |name: &str| {
         let value = response_value.as_ref().filter(|_| failed)?.get(name)?.as_str()?;
         Some(value.chars().take(LONGEST_ERROR).collect::<String>())
@@ -416,7 +424,7 @@ fn row(id: ScimRequestId, noted: Noted) -> ScimRequest {
         id,
         created_at: head.at,
         duration_us: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
-        resource: Target::of(&path).resource(),
+        resource,
         identity_provider: identity_provider(agent.unwrap_or_default(), &path),
         method: head.method,
         path: clean(path),

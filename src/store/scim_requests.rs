@@ -198,23 +198,21 @@ pub async fn find(
 }
 
 /// Writes entries of all organizations. Those that were written before are left as they are.
-pub async fn insert_all(
-    db: &Db,
-    _scope: InstallationScope,
-    rows: Vec<ScimRequest>,
-) -> Result<(), StoreError> {
+pub async fn insert_all(db: &Db, _scope: InstallationScope, rows: &[ScimRequest]) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
-    if db.is_sqlite() { insert_rows(db, rows).await } else { insert_document(db, &rows).await }
+    if db.is_sqlite() { insert_rows(db, rows).await } else { insert_document(db, rows).await }
 }
 
 /// On SQLite: by statements of a few lengths only, each of which is kept prepared.
-async fn insert_rows(db: &Db, mut rows: Vec<ScimRequest>) -> Result<(), StoreError> {
+async fn insert_rows(db: &Db, mut rows: &[ScimRequest]) -> Result<(), StoreError> {
     let tx = db.begin().await?;
     while !rows.is_empty() {
         let length = if rows.len() >= 64 { 64 } else { 1 << rows.len().ilog2() };
-        let part = rows.drain(..length).map(|row| row.into_active_model().reset_all());
+        let (part, rest) = rows.split_at(length);
+        rows = rest;
+        let part: Vec<_> = part.iter().map(|row| row.clone().into_active_model().reset_all()).collect();
         Entity::insert_many(part).on_conflict_do_nothing().exec_without_returning(tx.inner()).await?;
     }
     tx.commit().await

@@ -37,7 +37,8 @@ pub struct ScimRequestView {
     /// With its query; secrets in it are `***`.
     pub path: String,
     pub resource: ScimResource,
-    /// Absent if the client hung up before there was an answer.
+    /// Absent if the call was broken off before there was an answer, as over HTTP/2; over HTTP/1.1 a call goes on to its
+    /// end when its client hangs up.
     pub status: Option<u16>,
     /// Of a refusal: its `scimType`; of a token that opens nothing: `expired`, `revoked` or `oauth_only`, which the
     /// client is not told.

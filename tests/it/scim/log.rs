@@ -3,14 +3,18 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use postern::model::id::{OrganizationId, ScimRequestId};
 use postern::model::scim_request::{IdentityProvider, ScimResource};
 use postern::model::tenant::{InstallationScope, TenantScope};
-use postern::service::scim_requests;
+use postern::service::{Ctx, scim_requests};
 use postern::store;
 use postern::store::scim_requests::{ScimRequest, ScimRequestFilter, WINDOW};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::{PATCH, Tenant, user};
 use crate::support::app::{TestApp, on_both, text};
@@ -171,6 +175,25 @@ on_both! {
         assert_eq!(sentences(&entries), ["Refused the call: the token was revoked.", "Refused the call: the token has expired."]);
     }
 
+    async fn an_oauth_client_is_named_as_the_sender(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let clients = format!("/api/v1/organizations/{}/scim/oauth-clients", acme.org);
+        let body = json!({ "name": "Okta", "token_endpoint_auth_method": "client_secret_basic" });
+        let client = app.post(&clients).operator().json(&body).send().await.expect(201).json();
+        let basic = STANDARD.encode(format!("{}:{}", text(&client, "id"), text(&client, "secret")));
+        let ask = app.post("/oauth/token").header("authorization", &format!("Basic {basic}"));
+        let given = ask.form(&[("grant_type", "client_credentials"), ("scope", "scim")]).send().await.expect(200).json();
+        let okta = Tenant { token: text(&given, "access_token").to_owned(), ..acme };
+        okta.user("jo@acme.com").await;
+        app.clock.advance(Duration::from_hours(2));
+        okta.get("/Users").send().await.scim_error(401, None);
+        let entries = log(&okta, "").await;
+        assert_eq!(sentences(&entries), ["Refused the call: the token has expired.", "Added jo@acme.com."]);
+        for entry in &entries {
+            assert_eq!((&entry["actor"]["kind"], &entry["actor"]["id"]), (&json!("scim_client"), &client["id"]), "{client}");
+        }
+    }
+
     async fn no_other_organization_and_no_plain_member_sees_it(app: TestApp) {
         let acme = Tenant::new(&app, "Acme", "acme.com").await;
         let other = Tenant::new(&app, "Other", "other.com").await;
@@ -299,8 +322,8 @@ on_both! {
             response_cut: false,
         };
         for start in (0..=WINDOW).step_by(1_000) {
-            let batch = (start..(start + 1_000).min(WINDOW + 1)).map(entry).collect();
-            store::scim_requests::insert_all(&services.db, InstallationScope::established(), batch).await.expect("a write");
+            let batch: Vec<_> = (start..(start + 1_000).min(WINDOW + 1)).map(entry).collect();
+            store::scim_requests::insert_all(&services.db, InstallationScope::established(), &batch).await.expect("a write");
         }
         let first = acme.rest("scim/logs?search=needle").await;
         assert_eq!(first["data"], json!([]));
@@ -376,6 +399,47 @@ async fn a_store_that_is_stuck_holds_no_request_up(backend: Backend) {
     let metrics = app.get(&app.metrics_url).send().await.expect(200).body;
     let line = format!("postern_scim_log_dropped_total{{reason=\"queue_full\"}} {dropped}");
     assert!(metrics.contains(&line), "{metrics}");
+}
+
+/// A client that hangs up while its call waits for a lock gets no answer; what became of the call is in the log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_hangs_up_is_noted() {
+    let database = Database::migrated(Backend::Postgres).await;
+    let url = database.url().to_owned();
+    let app = TestApp::on(database).await;
+    let acme = Tenant::new(&app, "Acme", "acme.com").await;
+    acme.get("/Users").send().await.expect(200);
+    let other = postgres::connect(url).await;
+    let held = other.begin().await.expect("a transaction");
+    held.execute_unprepared("LOCK TABLE directory_users IN ACCESS EXCLUSIVE MODE").await.expect("held");
+    let mut line = TcpStream::connect(app.url.trim_start_matches("http://")).await.expect("a connection");
+    let body = user("jo@acme.com").to_string();
+    let request = format!(
+        "POST /scim/v2/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{body}",
+        acme.token,
+        body.len(),
+    );
+    line.write_all(request.as_bytes()).await.expect("sent");
+    // Nothing tells that the call has begun to wait, but that a moment for an answer passes without one.
+    let answer = tokio::time::timeout(Duration::from_millis(500), line.read_u8()).await;
+    assert!(answer.is_err(), "answered in spite of the lock: {answer:?}");
+    drop(line);
+    held.rollback().await.expect("let go");
+    other.close().await.expect("closed");
+    // Not over REST, whose limits a loop would use up.
+    let (services, organization) = (app.services(), people::id(&acme.org));
+    let filter = ScimRequestFilter { methods: vec!["POST".to_owned()], ..ScimRequestFilter::default() };
+    let noted = async {
+        loop {
+            let ctx = Ctx::system(services.clock.now());
+            let page = scim_requests::list(services, &ctx, organization, &filter, None, 1).await;
+            if let Some(entry) = page.expect("a page").data.pop() {
+                return entry;
+            }
+        }
+    };
+    let entry = tokio::time::timeout(Duration::from_secs(20), noted).await.expect("an entry");
+    assert_eq!((entry.summary.as_str(), entry.status), ("Added jo@acme.com.", Some(201)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
