@@ -23,6 +23,7 @@ pub mod user;
 
 mod change;
 mod lexer;
+mod message;
 mod value;
 
 #[cfg(test)]

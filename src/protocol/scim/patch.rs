@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::change;
 use super::error::excerpt;
+use super::message;
 use super::path::{AttributePath, Path};
 use super::schema::{Mutability, ResourceType};
 use super::value::{Keys, Reading, kind_of};
@@ -73,14 +74,7 @@ impl PatchRequest {
         body: &Value,
         conformance: Conformance,
     ) -> Result<Self, ScimError> {
-        let Value::Object(object) = body else {
-            return Err(ScimError::invalid_syntax(format!(
-                "The body must be a JSON object with Operations, but {} was sent.",
-                kind_of(body)
-            )));
-        };
-        let mut keys = Keys::new(object, "")?;
-        check_schemas(keys.take("schemas"), conformance)?;
+        let mut keys = message::open(body, (PATCH_URN, "a PATCH"), conformance)?;
         let operations = match keys.take("Operations") {
             Some(Value::Array(operations)) if !operations.is_empty() => operations,
             Some(Value::Array(_)) => return Err(ScimError::invalid_syntax("Operations is empty.")),
@@ -161,20 +155,6 @@ fn check_number(count: usize) -> Result<(), ScimError> {
         ));
     }
     Ok(())
-}
-
-fn check_schemas(value: Option<&Value>, conformance: Conformance) -> Result<(), ScimError> {
-    let named =
-        |items: &[Value]| items.iter().any(|i| i.as_str().is_some_and(|i| i.eq_ignore_ascii_case(PATCH_URN)));
-    match value {
-        None | Some(Value::Null) if conformance == Conformance::Tolerant => Ok(()),
-        Some(Value::Array(items)) if items.is_empty() && conformance == Conformance::Tolerant => Ok(()),
-        Some(Value::Array(items)) if items.len() > 1 && conformance == Conformance::Profile => {
-            Err(ScimError::invalid_syntax(format!("schemas of a PATCH names \"{PATCH_URN}\" and no other.")))
-        }
-        Some(Value::Array(items)) if named(items) => Ok(()),
-        _ => Err(ScimError::invalid_syntax(format!("schemas must be an array that names \"{PATCH_URN}\"."))),
-    }
 }
 
 /// What clients repeat from an answer in a value of several attributes; it is never theirs to set.

@@ -12,6 +12,7 @@ pub use course::{Course, Ready, Step};
 use serde_json::{Value, json};
 
 use super::error::excerpt;
+use super::message;
 use super::value::{Keys, kind_of, refuse_unknown};
 use super::{Conformance, ScimError};
 
@@ -132,14 +133,7 @@ impl BulkRequest {
     /// 400 `invalidSyntax` for the envelope, 400 `invalidValue` for a `failOnErrors` below 1; 413 naming the limit for
     /// more than `max_operations` operations (RFC 7644 §3.7.4).
     pub fn parse(body: &Value, max_operations: usize, conformance: Conformance) -> Result<Self, ScimError> {
-        let Value::Object(object) = body else {
-            return Err(ScimError::invalid_syntax(format!(
-                "The body must be a JSON object with Operations, but {} was sent.",
-                kind_of(body)
-            )));
-        };
-        let mut keys = Keys::new(object, "")?;
-        check_schemas(keys.take("schemas"), conformance)?;
+        let mut keys = message::open(body, (REQUEST_URN, "a bulk request"), conformance)?;
         let fail_on_errors = match keys.take("failOnErrors") {
             None | Some(Value::Null) => None,
             Some(sent) => match sent.as_u64().and_then(|number| usize::try_from(number).ok()) {
@@ -299,22 +293,6 @@ fn read_path(path: Option<&Value>, method: Method) -> Result<(Kind, Option<Targe
 /// Whether an id can stand in a URL as it is.
 fn plain(id: &str) -> bool {
     id.len() <= 80 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
-}
-
-fn check_schemas(value: Option<&Value>, conformance: Conformance) -> Result<(), ScimError> {
-    let tolerant = conformance == Conformance::Tolerant;
-    let names = |item: &Value| item.as_str().is_some_and(|item| item.eq_ignore_ascii_case(REQUEST_URN));
-    match value {
-        None | Some(Value::Null) if tolerant => Ok(()),
-        Some(Value::Array(items)) if items.is_empty() && tolerant => Ok(()),
-        Some(Value::Array(items)) if items.len() > 1 && !tolerant => Err(ScimError::invalid_syntax(format!(
-            "schemas of a bulk request names \"{REQUEST_URN}\" and no other."
-        ))),
-        Some(Value::Array(items)) if items.iter().any(names) => Ok(()),
-        _ => {
-            Err(ScimError::invalid_syntax(format!("schemas must be an array that names \"{REQUEST_URN}\".")))
-        }
-    }
 }
 
 /// What the answer says of one operation.
