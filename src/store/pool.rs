@@ -196,6 +196,25 @@ impl Lease {
     }
 }
 
+/// The statements of [`ConnectionTrait`], alike in a transaction and without one.
+impl Lease {
+    async fn execute(&mut self, statement: Statement) -> Result<ExecResult, DbErr> {
+        run!(self.kept()?, wire => wire.execute(statement)).map_err(exec_error)
+    }
+
+    async fn execute_unprepared(&mut self, sql: &str) -> Result<ExecResult, DbErr> {
+        run!(self.kept()?, wire => wire.execute_unprepared(sql)).map_err(exec_error)
+    }
+
+    async fn query_one(&mut self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        run!(self.kept()?, wire => wire.query_one(statement)).map_err(query_error)
+    }
+
+    async fn query_all(&mut self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        run!(self.kept()?, wire => wire.query_all(statement)).map_err(query_error)
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(mut kept) = self.kept.take() else { return };
@@ -299,23 +318,19 @@ impl ConnectionTrait for Pool {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let mut lease = self.lease().await?;
-        run!(lease.kept()?, wire => wire.execute(statement)).map_err(exec_error)
+        self.lease().await?.execute(statement).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        let mut lease = self.lease().await?;
-        run!(lease.kept()?, wire => wire.execute_unprepared(sql)).map_err(exec_error)
+        self.lease().await?.execute_unprepared(sql).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let mut lease = self.lease().await?;
-        run!(lease.kept()?, wire => wire.query_one(statement)).map_err(query_error)
+        self.lease().await?.query_one(statement).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let mut lease = self.lease().await?;
-        run!(lease.kept()?, wire => wire.query_all(statement)).map_err(query_error)
+        self.lease().await?.query_all(statement).await
     }
 }
 
@@ -357,22 +372,18 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let mut lease = self.lease.lock().await;
-        run!(lease.kept()?, wire => wire.execute(statement)).map_err(exec_error)
+        self.lease.lock().await.execute(statement).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        let mut lease = self.lease.lock().await;
-        run!(lease.kept()?, wire => wire.execute_unprepared(sql)).map_err(exec_error)
+        self.lease.lock().await.execute_unprepared(sql).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let mut lease = self.lease.lock().await;
-        run!(lease.kept()?, wire => wire.query_one(statement)).map_err(query_error)
+        self.lease.lock().await.query_one(statement).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let mut lease = self.lease.lock().await;
-        run!(lease.kept()?, wire => wire.query_all(statement)).map_err(query_error)
+        self.lease.lock().await.query_all(statement).await
     }
 }
