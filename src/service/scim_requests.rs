@@ -5,7 +5,7 @@
 //! are dropped, never calls; how many is counted and told. Refusals (a token that has ended, a limit that is used up) cost
 //! their sender nothing, so only a few of each credential are noted.
 
-pub use crate::store::scim_requests::{Entry, ScimRequest, ScimRequestFilter, WINDOW};
+pub use crate::store::scim_requests::{Entry, Found, ScimRequest, ScimRequestFilter, WINDOW};
 
 use super::permissions::{Action, may};
 use super::{Ctx, Error, Services};
@@ -17,7 +17,6 @@ use crate::model::time::Timestamp;
 use crate::protocol::scim_log::story::{self, Call};
 use crate::protocol::scim_log::{Target, domain, identity_provider, mask};
 use crate::store;
-use crate::store::scim_requests::Found;
 use metrics::Counter;
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
@@ -447,14 +446,6 @@ fn row(id: ScimRequestId, noted: Noted) -> ScimRequest {
     }
 }
 
-/// A page of the log, newest first.
-#[derive(Debug, Clone)]
-pub struct ScimRequestPage {
-    pub data: Vec<Entry>,
-    /// Where the next page begins, unless the end of the log was reached.
-    pub next: Option<ScimRequestId>,
-}
-
 /// Reads the log of an organization's directory: what was answered on this node before this request is in it.
 ///
 /// # Errors
@@ -466,12 +457,10 @@ pub async fn list(
     filter: &ScimRequestFilter,
     cursor: Option<ScimRequestId>,
     limit: u64,
-) -> Result<ScimRequestPage, Error> {
+) -> Result<Found, Error> {
     let scope = may(ctx, organization, Action::ReadScim)?;
     services.scim_log.flush(FLUSH_WITHIN).await;
-    let Found { entries, next } =
-        store::scim_requests::list(&services.db, scope, filter, cursor, limit).await?;
-    Ok(ScimRequestPage { data: entries, next })
+    Ok(store::scim_requests::list(&services.db, scope, filter, cursor, limit).await?)
 }
 
 /// The same of one domain: the calls by tokens that are bound to it, and those about people on it.
@@ -486,7 +475,7 @@ pub async fn list_of_domain(
     filter: ScimRequestFilter,
     cursor: Option<ScimRequestId>,
     limit: u64,
-) -> Result<ScimRequestPage, Error> {
+) -> Result<Found, Error> {
     let scope = may(ctx, organization, Action::ReadScim)?;
     let domain = store::domains::find(&services.db, scope, domain).await?;
     let domain = domain.ok_or_else(|| Error::not_found("domain"))?;

@@ -75,19 +75,19 @@ pub fn page_request(
     Ok(PageRequest { limit, cursor, include_total: include_total.unwrap_or(false) })
 }
 
+/// The parts of a list with commas between them; empty ones are none.
+pub fn parts(text: Option<&str>) -> impl Iterator<Item = &str> {
+    text.into_iter().flat_map(|text| text.split(',')).map(str::trim).filter(|part| !part.is_empty())
+}
+
 /// Reads a list of words with commas between them, such as `pending,expired`.
 ///
 /// # Errors
 /// 400 naming the parameter, the word found and those expected.
 pub fn words<T: FromStr<Err = UnknownWord>>(field: &str, text: Option<&str>) -> Result<Vec<T>, Failure> {
-    text.into_iter()
-        .flat_map(|text| text.split(','))
-        .map(str::trim)
-        .filter(|word| !word.is_empty())
-        .map(|word| {
-            word.parse().map_err(|error: UnknownWord| {
-                Error::field(field, "invalid_choice", format!("{error}.")).into()
-            })
-        })
-        .collect()
+    let read = |word: &str| {
+        word.parse()
+            .map_err(|error: UnknownWord| Error::field(field, "invalid_choice", format!("{error}.")).into())
+    };
+    parts(text).map(read).collect()
 }

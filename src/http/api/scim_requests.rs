@@ -4,12 +4,12 @@
 use super::Tag;
 use super::answer::{Answer, Failure, Listed};
 use super::caller::Caller;
-use super::dto::{Time, id, page_request, words};
+use super::dto::{Time, id, page_request, parts, words};
 use crate::model::id::{DomainId, ScimRequestId};
 use crate::model::page::Cursor;
 use crate::model::scim_request::{IdentityProvider, ScimResource};
 use crate::service::Error;
-use crate::service::scim_requests::{self, Entry, ScimRequest, ScimRequestFilter, ScimRequestPage};
+use crate::service::scim_requests::{self, Entry, Found, ScimRequest, ScimRequestFilter};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
@@ -179,10 +179,10 @@ pub struct ScimRequestList {
     pub next_cursor: Option<String>,
 }
 
-impl From<ScimRequestPage> for ScimRequestList {
-    fn from(page: ScimRequestPage) -> Self {
+impl From<Found> for ScimRequestList {
+    fn from(page: Found) -> Self {
         Self {
-            data: page.data.into_iter().map(ScimRequestView::from).collect(),
+            data: page.entries.into_iter().map(ScimRequestView::from).collect(),
             next_cursor: page.next.map(|id| Cursor::after_id(id.uuid()).encode()),
         }
     }
@@ -190,8 +190,6 @@ impl From<ScimRequestPage> for ScimRequestList {
 
 /// Reads statuses: `404`, or a class such as `4xx`.
 fn statuses(text: Option<&str>) -> Result<Vec<(u16, u16)>, Failure> {
-    let words =
-        text.into_iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty());
     let read = |word: &str| {
         let class = word.strip_suffix("xx").or_else(|| word.strip_suffix("XX"));
         match (class.and_then(|class| class.parse::<u16>().ok()), word.parse::<u16>()) {
@@ -205,13 +203,11 @@ fn statuses(text: Option<&str>) -> Result<Vec<(u16, u16)>, Failure> {
             }
         }
     };
-    words.map(read).collect()
+    parts(text).map(read).collect()
 }
 
 /// Reads methods.
 fn methods(text: Option<&str>) -> Result<Vec<String>, Failure> {
-    let words =
-        text.into_iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty());
     let read = |word: &str| {
         let method = word.to_ascii_uppercase();
         if method.len() <= 20 && method.bytes().all(|byte| byte.is_ascii_uppercase()) {
@@ -220,11 +216,13 @@ fn methods(text: Option<&str>) -> Result<Vec<String>, Failure> {
         let message = format!("{word:?} was given; a method such as PATCH was expected.");
         Err(Error::field("method", "invalid_choice", message).into())
     };
-    words.map(read).collect()
+    parts(text).map(read).collect()
 }
 
 /// What a list is asked for, as it stands in the query.
 struct Asked {
+    limit: Option<u32>,
+    cursor: Option<String>,
     status: Option<String>,
     method: Option<String>,
     resource: Option<String>,
@@ -234,8 +232,18 @@ struct Asked {
 }
 
 impl Asked {
-    fn filter(self) -> Result<ScimRequestFilter, Failure> {
-        Ok(ScimRequestFilter {
+    /// The page that is asked for, of the whole log or of one domain's.
+    async fn page(
+        self,
+        caller: &Caller,
+        organization_id: &str,
+        domain_id: Option<&str>,
+    ) -> Answer<Listed<ScimRequestList>> {
+        let organization = caller.organization(organization_id)?;
+        let domain: Option<DomainId> = domain_id.map(id).transpose()?;
+        let request = page_request(self.limit, self.cursor.as_deref(), None, "id")?;
+        let cursor = request.cursor.as_ref().map(|cursor| ScimRequestId(cursor.id));
+        let filter = ScimRequestFilter {
             statuses: statuses(self.status.as_deref())?,
             methods: methods(self.method.as_deref())?,
             resources: words::<ScimResource>("resource", self.resource.as_deref())?,
@@ -243,7 +251,16 @@ impl Asked {
             before: self.before.map(Into::into),
             search: self.search.filter(|text| !text.is_empty()),
             domain: None,
-        })
+        };
+        let (services, ctx, limit) = (caller.services(), &caller.ctx, request.limit());
+        let page = match domain {
+            None => scim_requests::list(services, ctx, organization, &filter, cursor, limit).await?,
+            Some(domain) => {
+                scim_requests::list_of_domain(services, ctx, organization, domain, filter, cursor, limit)
+                    .await?
+            }
+        };
+        Ok(Listed::Ok(Json(page.into())))
     }
 }
 
@@ -279,10 +296,9 @@ impl ScimRequestsApi {
         /// Part of the sentence, the path, the token's id or the request id, without case.
         search: Query<Option<String>>,
     ) -> Answer<Listed<ScimRequestList>> {
-        let organization = caller.organization(&organization_id)?;
-        let request = page_request(limit.0, cursor.0.as_deref(), None, "id")?;
-        let cursor = request.cursor.as_ref().map(|cursor| ScimRequestId(cursor.id));
         let asked = Asked {
+            limit: limit.0,
+            cursor: cursor.0,
             status: status.0,
             method: method.0,
             resource: resource.0,
@@ -290,10 +306,7 @@ impl ScimRequestsApi {
             before: before.0,
             search: search.0,
         };
-        let (services, filter) = (caller.services(), asked.filter()?);
-        let page = scim_requests::list(services, &caller.ctx, organization, &filter, cursor, request.limit())
-            .await?;
-        Ok(Listed::Ok(Json(page.into())))
+        asked.page(&caller, &organization_id, None).await
     }
 
     /// Read a SCIM call
@@ -343,11 +356,9 @@ impl ScimRequestsApi {
         /// Part of the sentence, the path, the token's id or the request id, without case.
         search: Query<Option<String>>,
     ) -> Answer<Listed<ScimRequestList>> {
-        let organization = caller.organization(&organization_id)?;
-        let domain: DomainId = id(&domain_id)?;
-        let request = page_request(limit.0, cursor.0.as_deref(), None, "id")?;
-        let cursor = request.cursor.as_ref().map(|cursor| ScimRequestId(cursor.id));
         let asked = Asked {
+            limit: limit.0,
+            cursor: cursor.0,
             status: status.0,
             method: method.0,
             resource: resource.0,
@@ -355,11 +366,7 @@ impl ScimRequestsApi {
             before: before.0,
             search: search.0,
         };
-        let (services, ctx, filter) = (caller.services(), &caller.ctx, asked.filter()?);
-        let limit = request.limit();
-        let page =
-            scim_requests::list_of_domain(services, ctx, organization, domain, filter, cursor, limit).await?;
-        Ok(Listed::Ok(Json(page.into())))
+        asked.page(&caller, &organization_id, Some(&domain_id)).await
     }
 }
 

@@ -433,7 +433,7 @@ async fn a_client_that_hangs_up_is_noted() {
         loop {
             let ctx = Ctx::system(services.clock.now());
             let page = scim_requests::list(services, &ctx, organization, &filter, None, 1).await;
-            if let Some(entry) = page.expect("a page").data.pop() {
+            if let Some(entry) = page.expect("a page").entries.pop() {
                 return entry;
             }
         }
