@@ -5,7 +5,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What scim2-tester said of a server.
+use serde_json::Value;
+
+/// What a tester said of a server.
 #[derive(Debug)]
 pub struct ScimReport {
     /// Checks that passed.
@@ -21,19 +23,10 @@ pub struct ScimReport {
 /// # Panics
 /// When Python or PyPI cannot be reached, or the tester ends without a verdict.
 pub async fn scim_tester(base_url: &str, token: &str) -> ScimReport {
-    let venv = tokio::task::spawn_blocking(venv).await.expect("the environment");
-    let mut command = tokio::process::Command::new(venv.join("bin/scim"));
+    let mut command = program("scim").await;
     command
         .args(["--url", base_url, "test", "--verbose"])
-        .env("SCIM_CLI_HEADERS", format!("Authorization: Bearer {token}"))
-        .env("NO_COLOR", "1")
-        .env("PYTHONUTF8", "1")
-        .env_remove("HTTP_PROXY")
-        .env_remove("http_proxy")
-        .env_remove("ALL_PROXY")
-        .env_remove("all_proxy")
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
+        .env("SCIM_CLI_HEADERS", format!("Authorization: Bearer {token}"));
     let output = command.output().await.expect("scim of scim2-cli");
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -57,6 +50,64 @@ pub async fn scim_tester(base_url: &str, token: &str) -> ScimReport {
     assert!(report.passed + report.failed.len() > 0, "scim2-tester gave no verdict: {text}");
     assert_eq!(output.status.success(), report.failed.is_empty(), "an unknown kind of verdict: {text}");
     report
+}
+
+/// Runs scim-sanity, strict as it is by default, against the SCIM service at `base_url` with this bearer token. Its
+/// users are of example.com.
+///
+/// # Panics
+/// When Python or PyPI cannot be reached, or the probe ends without a verdict.
+pub async fn scim_sanity(base_url: &str, token: &str) -> ScimReport {
+    let mut command = program("scim-sanity").await;
+    command.args(["probe", base_url, "--token", token]);
+    command.args(["--strict", "--json-output", "--i-accept-side-effects"]);
+    let output = command.output().await.expect("scim-sanity");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let verdict: Value = serde_json::from_str(&text)
+        .unwrap_or_else(|error| panic!("scim-sanity gave no verdict: {error}: {text}{errors}"));
+    assert_eq!(verdict["mode"], "strict", "{text}");
+    let mut report = ScimReport { passed: 0, failed: Vec::new(), output: String::new() };
+    for result in verdict["results"].as_array().expect("the results") {
+        let [name, status, message] = ["name", "status", "message"].map(|key| match &result[key] {
+            Value::String(text) => text.as_str(),
+            _ => "",
+        });
+        match status {
+            "pass" => report.passed += 1,
+            // What the gateway does not announce (agents) is not tried.
+            "skip" => {}
+            _ => report.failed.push(format!("{status}: {name}: {message}")),
+        }
+    }
+    assert_eq!(output.status.success(), report.failed.is_empty(), "an unknown kind of verdict: {text}");
+    report.output = text;
+    report
+}
+
+/// Runs a script of `tests/fixtures` with these arguments and gives the JSON that it prints.
+///
+/// # Panics
+/// With all that the script says of it, when it fails.
+pub async fn script(name: &str, arguments: &[&str]) -> Value {
+    let mut command = program("python").await;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    let output = command.arg(path).args(arguments).output().await.expect("python");
+    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{name} {arguments:?}: {text}{errors}");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}: {text}{errors}"))
+}
+
+/// A program of the environment, which reaches this machine without a proxy and ends with its handle.
+async fn program(name: &str) -> tokio::process::Command {
+    let venv = tokio::task::spawn_blocking(venv).await.expect("the environment");
+    let mut command = tokio::process::Command::new(venv.join("bin").join(name));
+    command.env("NO_COLOR", "1").env("PYTHONUTF8", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+    for proxy in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env_remove(proxy);
+    }
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
 }
 
 /// The virtual environment, made by the first who asks.
