@@ -3,6 +3,7 @@
 
 mod bound;
 mod bulk;
+mod client;
 mod door;
 mod entra;
 mod extensions;
