@@ -32,7 +32,7 @@ use crate::service::cache::Caches;
 use crate::service::scim_requests::{self, RequestLog};
 use crate::service::seal::Sealer;
 use crate::service::turns::Turns;
-use crate::service::{Services, Settings, access_tokens};
+use crate::service::{Services, Settings, access_tokens, dry_run};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -164,7 +164,8 @@ pub async fn open_services(config: &Config, overrides: Overrides) -> Result<Serv
         settings,
         caches: Caches::default(),
         group_turns: Turns::default(),
-        sealer,
+        dry_runs: dry_run::Waiting::default(),
+        sealer: Arc::new(sealer),
         signing_keys: access_tokens::SigningKeys::new(),
         scim_log,
     })

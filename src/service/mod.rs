@@ -14,6 +14,7 @@ pub mod directories;
 pub mod discovery;
 pub mod dns_check;
 pub mod domains;
+pub mod dry_run;
 pub mod error;
 pub mod events;
 pub mod groups;
@@ -138,7 +139,9 @@ pub struct Services {
     pub caches: cache::Caches,
     /// Who changes a directory group.
     pub group_turns: turns::Turns<(DirectoryId, DirectoryGroupId)>,
-    pub sealer: seal::Sealer,
+    /// Who waits for a dry run.
+    pub dry_runs: dry_run::Waiting,
+    pub sealer: Arc<seal::Sealer>,
     pub signing_keys: access_tokens::SigningKeys,
     pub scim_log: scim_requests::RequestLog,
 }

@@ -22,6 +22,8 @@ pub enum Action {
     WriteConnections,
     ReadScim,
     WriteScim,
+    /// A dry run: it answers what else only the holder of a SCIM token could ask, and takes the locks of a change.
+    RehearseScim,
     ReadGroups,
     ReadInvites,
     WriteInvites,
@@ -46,7 +48,7 @@ impl Action {
             A::ReadConnections => (Scope::ConnectionRead, Role::Admin),
             A::WriteConnections => (Scope::ConnectionWrite, Role::Admin),
             A::ReadScim => (Scope::ScimRead, Role::Admin),
-            A::WriteScim => (Scope::ScimWrite, Role::Admin),
+            A::WriteScim | A::RehearseScim => (Scope::ScimWrite, Role::Admin),
             A::ReadGroups => (Scope::GroupRead, Role::Member),
             A::ReadInvites => (Scope::InviteRead, Role::Admin),
             A::WriteInvites => (Scope::InviteWrite, Role::Admin),

@@ -97,12 +97,12 @@ impl From<DbErr> for StoreError {
 }
 
 /// PostgreSQL: connection exceptions and shut-down, too many connections, serialization failure, deadlock victim,
-/// read-only after a fail-over, disk full.
+/// read-only after a fail-over, disk full; a lock or a statement that took longer than a rehearsal has time for.
 fn postgres_unavailable(code: &str) -> bool {
     code.len() == 5
         && (code.starts_with("08")
             || code.starts_with("57P")
-            || matches!(code, "53300" | "53100" | "40001" | "40P01" | "25006"))
+            || matches!(code, "53300" | "53100" | "40001" | "40P01" | "25006" | "55P03" | "57014"))
 }
 
 /// SQLite (primary result codes): busy, locked, I/O error, full, cannot open.

@@ -48,6 +48,7 @@ pub async fn insert(
     now: Timestamp,
     random: &dyn Random,
 ) -> Result<(), StoreError> {
+    tx.inner().note(std::slice::from_ref(&event));
     super::insert::<Entity>(tx, unnumbered(event, now, random)).await
 }
 
@@ -61,6 +62,7 @@ pub async fn insert_all(
     if events.is_empty() {
         return Ok(());
     }
+    tx.inner().note(&events);
     let mut ids: Vec<_> = events.iter().map(|_| EventId::new(now, random)).collect();
     ids.sort_unstable();
     let rows =

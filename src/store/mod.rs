@@ -35,6 +35,7 @@ pub mod scim_tokens;
 pub mod sessions;
 pub mod sign_in_attempts;
 pub mod signing_keys;
+pub mod stage;
 pub mod users;
 
 use error::StoreError;

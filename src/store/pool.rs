@@ -5,6 +5,8 @@
 //! left in the middle of a statement or a transaction (its request was given up) is first brought to an end: what the
 //! statement still answers is read, the transaction rolled back; if that fails, it is closed.
 
+use super::stage::{Scene, Stage};
+use crate::model::event::NewEvent;
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, PoolError, QueueMode, RecycleResult, Timeouts};
 use sea_orm::sqlx::{
@@ -16,6 +18,7 @@ use sea_orm::{
     Statement,
 };
 use sea_query_sqlx::SqlxValues;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -185,7 +188,7 @@ impl managed::Manager for Manager {
 }
 
 /// A connection on loan. It goes back when this is dropped.
-struct Lease {
+pub(super) struct Lease {
     kept: Option<Object<Manager>>,
 }
 
@@ -198,21 +201,53 @@ impl Lease {
 
 /// The statements of [`ConnectionTrait`], alike in a transaction and without one.
 impl Lease {
-    async fn execute(&mut self, statement: Statement) -> Result<ExecResult, DbErr> {
+    pub(super) async fn execute(&mut self, statement: Statement) -> Result<ExecResult, DbErr> {
         run!(self.kept()?, wire => wire.execute(statement)).map_err(exec_error)
     }
 
-    async fn execute_unprepared(&mut self, sql: &str) -> Result<ExecResult, DbErr> {
+    pub(super) async fn execute_unprepared(&mut self, sql: &str) -> Result<ExecResult, DbErr> {
         run!(self.kept()?, wire => wire.execute_unprepared(sql)).map_err(exec_error)
     }
 
-    async fn query_one(&mut self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+    pub(super) async fn query_one(&mut self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         run!(self.kept()?, wire => wire.query_one(statement)).map_err(query_error)
     }
 
-    async fn query_all(&mut self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+    pub(super) async fn query_all(&mut self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         run!(self.kept()?, wire => wire.query_all(statement)).map_err(query_error)
     }
+
+    async fn begin(&mut self, how: &str) -> Result<(), DbErr> {
+        let kept = self.kept()?;
+        kept.in_transaction = true;
+        kept.failed = false;
+        run!(kept, wire => wire.execute_unprepared(how)).map_err(exec_error)?;
+        Ok(())
+    }
+
+    /// Makes everything done in the transaction last.
+    async fn commit(&mut self) -> Result<(), DbErr> {
+        let kept = self.kept()?;
+        if kept.failed {
+            return Err(half_failed());
+        }
+        run!(kept, wire => wire.execute_unprepared("COMMIT")).map_err(exec_error)?;
+        kept.in_transaction = false;
+        Ok(())
+    }
+
+    /// Undoes everything done in the transaction.
+    pub(super) async fn roll_back(&mut self) -> Result<(), DbErr> {
+        let kept = self.kept()?;
+        run!(kept, wire => wire.execute_unprepared("ROLLBACK")).map_err(exec_error)?;
+        kept.in_transaction = false;
+        Ok(())
+    }
+}
+
+/// A transaction with a failed statement was to be committed: PostgreSQL would roll back and call that a success.
+pub(super) fn half_failed() -> DbErr {
+    DbErr::Custom("a transaction with a failed statement was to be committed".to_owned())
 }
 
 impl Drop for Lease {
@@ -232,16 +267,28 @@ impl Drop for Lease {
     }
 }
 
-/// Connections to one database, the last used one first, so that few stay busy and the rest can go.
+/// Connections to one database, the last used one first, so that few stay busy and the rest can go; or the one of a
+/// rehearsal.
 #[derive(Clone)]
 pub struct Pool {
-    pool: managed::Pool<Manager>,
+    source: Source,
     backend: DbBackend,
+}
+
+#[derive(Clone)]
+enum Source {
+    Connections(managed::Pool<Manager>),
+    Stage(Arc<Stage>),
 }
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool").field("backend", &self.backend).field("status", &self.pool.status()).finish()
+        let mut f = f.debug_struct("Pool");
+        f.field("backend", &self.backend);
+        match &self.source {
+            Source::Connections(pool) => f.field("status", &pool.status()).finish(),
+            Source::Stage(_) => f.finish_non_exhaustive(),
+        }
     }
 }
 
@@ -257,40 +304,49 @@ impl Pool {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))?;
-        Ok(Self { pool, backend })
+        Ok(Self { source: Source::Connections(pool), backend })
     }
 
-    async fn lease(&self) -> Result<Lease, DbErr> {
-        let kept = self.pool.get().await.map_err(|error| match error {
-            PoolError::Timeout(_) => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
-            PoolError::Closed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
-            PoolError::Backend(error) => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
-            other => DbErr::Conn(RuntimeErr::Internal(other.to_string())),
-        })?;
-        Ok(Lease { kept: Some(kept) })
+    /// The one connection of a rehearsal.
+    pub(super) const fn on_stage(stage: Arc<Stage>, backend: DbBackend) -> Self {
+        Self { source: Source::Stage(stage), backend }
+    }
+
+    pub(super) const fn is_stage(&self) -> bool {
+        matches!(self.source, Source::Stage(_))
     }
 
     /// Begins a transaction; on SQLite one that writes, so that it never has to be begun again.
     pub(super) async fn begin(&self) -> Result<Transaction, DbErr> {
-        let mut lease = self.lease().await?;
-        let kept = lease.kept()?;
-        kept.in_transaction = true;
-        kept.failed = false;
-        let begin = if self.backend == DbBackend::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
-        run!(kept, wire => wire.execute_unprepared(begin)).map_err(exec_error)?;
-        Ok(Transaction { lease: Mutex::new(lease), backend: self.backend })
+        let on = match &self.source {
+            Source::Stage(stage) => On::Stage(stage.begin().await?),
+            Source::Connections(_) => On::Connection(Mutex::new(self.begin_on_lease().await?)),
+        };
+        Ok(Transaction { on, backend: self.backend })
+    }
+
+    /// The same on a connection that the caller looks after. Rehearsals have none to give.
+    pub(super) async fn begin_on_lease(&self) -> Result<Lease, DbErr> {
+        let Source::Connections(pool) = &self.source else {
+            return Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed));
+        };
+        let mut lease = lease(pool).await?;
+        lease.begin(if self.backend == DbBackend::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }).await?;
+        Ok(lease)
     }
 
     /// Asks the database for a sign of life.
     pub(super) async fn ping(&self) -> Result<(), DbErr> {
-        let mut lease = self.lease().await?;
+        let Source::Connections(pool) = &self.source else { return Ok(()) };
+        let mut lease = lease(pool).await?;
         run!(lease.kept()?, wire => wire.ping())
             .map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))
     }
 
     /// Closes connections that nobody used for so long.
     pub(super) async fn shed(&self, idle: Duration) {
-        let shed = self.pool.retain(|_, metrics| metrics.last_used() < idle);
+        let Source::Connections(pool) = &self.source else { return };
+        let shed = pool.retain(|_, metrics| metrics.last_used() < idle);
         for kept in shed.removed {
             kept.wire.close().await;
         }
@@ -299,8 +355,20 @@ impl Pool {
     /// Closes all connections and makes no new ones.
     pub(super) async fn close(&self) {
         self.shed(Duration::ZERO).await;
-        self.pool.close();
+        if let Source::Connections(pool) = &self.source {
+            pool.close();
+        }
     }
+}
+
+async fn lease(pool: &managed::Pool<Manager>) -> Result<Lease, DbErr> {
+    let kept = pool.get().await.map_err(|error| match error {
+        PoolError::Timeout(_) => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+        PoolError::Closed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
+        PoolError::Backend(error) => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
+        other => DbErr::Conn(RuntimeErr::Internal(other.to_string())),
+    })?;
+    Ok(Lease { kept: Some(kept) })
 }
 
 fn exec_error(error: SqlxError) -> DbErr {
@@ -318,26 +386,44 @@ impl ConnectionTrait for Pool {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.lease().await?.execute(statement).await
+        match &self.source {
+            Source::Connections(pool) => lease(pool).await?.execute(statement).await,
+            Source::Stage(stage) => stage.execute(statement).await,
+        }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.lease().await?.execute_unprepared(sql).await
+        match &self.source {
+            Source::Connections(pool) => lease(pool).await?.execute_unprepared(sql).await,
+            Source::Stage(stage) => stage.execute_unprepared(sql).await,
+        }
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.lease().await?.query_one(statement).await
+        match &self.source {
+            Source::Connections(pool) => lease(pool).await?.query_one(statement).await,
+            Source::Stage(stage) => stage.query_one(statement).await,
+        }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.lease().await?.query_all(statement).await
+        match &self.source {
+            Source::Connections(pool) => lease(pool).await?.query_all(statement).await,
+            Source::Stage(stage) => stage.query_all(statement).await,
+        }
     }
 }
 
 /// A transaction, rolled back unless it is committed.
 pub struct Transaction {
-    lease: Mutex<Lease>,
+    on: On,
     backend: DbBackend,
+}
+
+enum On {
+    Connection(Mutex<Lease>),
+    /// In a rehearsal.
+    Stage(Scene),
 }
 
 impl std::fmt::Debug for Transaction {
@@ -347,21 +433,22 @@ impl std::fmt::Debug for Transaction {
 }
 
 impl Transaction {
-    /// Makes everything done in it last.
+    /// Makes everything done in it last; in a rehearsal until that ends.
     ///
     /// # Errors
     /// Also if a statement in it failed: PostgreSQL would roll back and call that a success.
     pub(super) async fn commit(self) -> Result<(), DbErr> {
-        let mut lease = self.lease.into_inner();
-        let kept = lease.kept()?;
-        if kept.failed {
-            return Err(DbErr::Custom(
-                "a transaction with a failed statement was to be committed".to_owned(),
-            ));
+        match self.on {
+            On::Connection(lease) => lease.into_inner().commit().await,
+            On::Stage(scene) => scene.commit().await,
         }
-        run!(kept, wire => wire.execute_unprepared("COMMIT")).map_err(exec_error)?;
-        kept.in_transaction = false;
-        Ok(())
+    }
+
+    /// In a rehearsal: remembers events that were written.
+    pub(super) fn note(&self, events: &[NewEvent]) {
+        if let On::Stage(scene) = &self.on {
+            scene.note(events);
+        }
     }
 }
 
@@ -372,18 +459,30 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.lease.lock().await.execute(statement).await
+        match &self.on {
+            On::Connection(lease) => lease.lock().await.execute(statement).await,
+            On::Stage(scene) => scene.execute(statement).await,
+        }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.lease.lock().await.execute_unprepared(sql).await
+        match &self.on {
+            On::Connection(lease) => lease.lock().await.execute_unprepared(sql).await,
+            On::Stage(scene) => scene.execute_unprepared(sql).await,
+        }
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.lease.lock().await.query_one(statement).await
+        match &self.on {
+            On::Connection(lease) => lease.lock().await.query_one(statement).await,
+            On::Stage(scene) => scene.query_one(statement).await,
+        }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.lease.lock().await.query_all(statement).await
+        match &self.on {
+            On::Connection(lease) => lease.lock().await.query_all(statement).await,
+            On::Stage(scene) => scene.query_all(statement).await,
+        }
     }
 }

@@ -68,6 +68,7 @@ fn rows() -> BTreeMap<&'static str, (For, Value)> {
                 json!({ "token_id": "sct_01h455vb4pex5vsknk084sn02q", "since": "2026-11-18T00:00:00Z" }),
             ),
         ),
+        ("dry_run_scim", (Admins(&["scim:write"]), json!({ "method": "GET", "path": "/Users" }))),
         ("create_scim_token", (Admins(&["scim:write", "trust"]), none())),
         ("list_scim_tokens", (Admins(&["scim:read"]), none())),
         ("get_scim_token", (Admins(&["scim:read"]), none())),

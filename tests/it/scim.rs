@@ -5,6 +5,7 @@ mod bound;
 mod bulk;
 mod client;
 mod door;
+mod dry_run;
 mod entra;
 mod extensions;
 mod groups;

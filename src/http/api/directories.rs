@@ -5,6 +5,7 @@ use super::Tag;
 use super::answer::{Answer, Failure, Found, Listed, if_match};
 use super::caller::Caller;
 use super::dto::{Time, id_field};
+use super::scim_dry_run::{self, CapturedCall, DryRunView};
 use super::scim_tokens::ScimTokenView;
 use crate::http::payload::JsonBody;
 use crate::model::state::{Conformance, ForeignAddresses, KeptOut, ProvisioningMode};
@@ -202,5 +203,24 @@ impl DirectoriesApi {
         };
         let done = reactivation::give_back(caller.services(), &caller.ctx, organization, wanted).await?;
         Ok(Listed::Ok(Json(done.into())))
+    }
+
+    /// See what a SCIM call would do
+    ///
+    /// Takes a call as the identity provider sent it, or would send it, and tells what Postern would answer, what would
+    /// become of members, users, groups, roles, sessions and invites, and why. It is carried out by the same code as a
+    /// real call and then taken back: nothing is changed, and the request log does not have it. Ids of what would be
+    /// made, times and versions are examples. It needs `scim:write`, because it takes the locks of a change and answers
+    /// what else only the holder of a SCIM token could ask; an organization has one dry run at a time, of at most 5
+    /// seconds (503 `dry_run_hindered` if that is not enough).
+    #[oai(path = "/:organization_id/scim/dry-run", method = "post", operation_id = "dry_run_scim")]
+    async fn dry_run(
+        &self,
+        caller: Caller,
+        organization_id: Path<String>,
+        body: JsonBody<CapturedCall>,
+    ) -> Answer<Listed<DryRunView>> {
+        let organization = caller.organization(&organization_id)?;
+        Ok(Listed::Ok(Json(scim_dry_run::run(&caller, organization, body.0).await?)))
     }
 }

@@ -24,6 +24,8 @@ const SECRETS: [&str; 4] = ["secret", "token", "link", "access_token"];
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::LOCATION, header::ETAG];
 /// Operations that need no credential.
 const PUBLIC: [&str; 1] = ["/invites/accept"];
+/// The end of the path of an operation that changes nothing, and so has nothing to keep.
+const DRY_RUN: &str = "/scim/dry-run";
 
 /// The middleware; see the module docs.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +48,8 @@ impl<E: Endpoint + 'static> Endpoint for Idempotent<E> {
     async fn call(&self, mut request: Request) -> Result<Response> {
         let keyed = *request.method() == Method::POST
             && request.headers().contains_key(KEY)
-            && !PUBLIC.contains(&request.uri().path());
+            && !PUBLIC.contains(&request.uri().path())
+            && !request.uri().path().ends_with(DRY_RUN);
         if !keyed {
             return self.0.call(request).await.map(IntoResponse::into_response);
         }

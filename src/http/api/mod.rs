@@ -20,6 +20,7 @@ pub mod members;
 pub mod organizations;
 pub mod role_mappings;
 pub mod scim_clients;
+pub mod scim_dry_run;
 pub mod scim_requests;
 pub mod scim_schemas;
 pub mod scim_tokens;

@@ -110,7 +110,7 @@ pub struct BodyView {
 }
 
 impl BodyView {
-    fn new(kept: Option<&str>, bytes: i64, cut: bool, otherwise: &str) -> Self {
+    pub(super) fn new(kept: Option<&str>, bytes: i64, cut: bool, otherwise: &str) -> Self {
         let content = kept.and_then(|text| serde_json::from_str(text).ok());
         let note = (bytes > 0 && content.is_none()).then(|| otherwise.to_owned());
         Self { bytes: u64::try_from(bytes).unwrap_or(0), content, cut, note }

@@ -23,11 +23,18 @@ const INVALID: &str = "This SCIM token is not valid: it may be mistyped, revoked
 /// The directory that calls, within its limit.
 #[derive(Clone)]
 pub struct ScimCaller {
-    state: Arc<State>,
+    services: Arc<Services>,
     /// Who acts, when, from where.
     pub ctx: Ctx,
     /// How strictly the directory reads what is sent.
     pub conformance: Conformance,
+    /// The credential that it showed; a dry run takes one as given.
+    shown: Option<Shown>,
+}
+
+#[derive(Clone)]
+struct Shown {
+    state: Arc<State>,
     /// Whose limit it is.
     credential: Uuid,
     token: Arc<SecretString>,
@@ -39,9 +46,14 @@ impl ScimCaller {
         request.data::<Self>().cloned().ok_or_else(|| Problem::internal().into())
     }
 
+    /// A caller that has shown no credential, and has no limit: for a dry run.
+    pub(super) const fn assumed(services: Arc<Services>, ctx: Ctx, conformance: Conformance) -> Self {
+        Self { services, ctx, conformance, shown: None }
+    }
+
     /// The use cases.
-    pub fn services(&self) -> &Arc<Services> {
-        &self.state.services
+    pub const fn services(&self) -> &Arc<Services> {
+        &self.services
     }
 
     /// The tables that the users of its directory are read by.
@@ -54,8 +66,8 @@ impl ScimCaller {
     /// by the token's next requests. Refused only while an earlier one is not paid for.
     pub(super) fn count_as(&self, request: &Request, requests: usize) -> std::result::Result<(), Refused> {
         let further = u32::try_from(requests.saturating_sub(1)).unwrap_or(u32::MAX);
-        if further > 0 {
-            let decision = self.state.limits.scim.overdraw(&self.credential, further);
+        if let Some(Shown { state, credential, .. }) = self.shown.as_ref().filter(|_| further > 0) {
+            let decision = state.limits.scim.overdraw(credential, further);
             let refusal = decision.problem();
             RateLimitSlot::revise(request, decision);
             if let Some(problem) = refusal {
@@ -67,8 +79,9 @@ impl ScimCaller {
 
     /// Asks again whether the token is good, for a request that takes long.
     pub(super) async fn still_known(&self) -> std::result::Result<(), ScimError> {
-        let services = &self.state.services;
-        match scim_credentials::scim_token(services, self.token.expose_secret(), services.clock.now()).await {
+        let services = &self.services;
+        let Some(Shown { token, .. }) = &self.shown else { return Ok(()) };
+        match scim_credentials::scim_token(services, token.expose_secret(), services.clock.now()).await {
             Ok(known) if known.actor() == self.ctx.actor => Ok(()),
             // Whether it is good cannot be told; each operation meets the same and says so.
             Err(ScimRefusal::Failed(_)) => Ok(()),
@@ -89,13 +102,18 @@ fn presented(request: &Request) -> Option<&str> {
 }
 
 /// A refusal that says where an OAuth client learns how to come in (RFC 9728 §5.1).
-fn refused(state: &State, detail: &'static str, error: &str) -> Problem {
+fn refused(services: &Services, detail: &'static str, error: &str) -> Problem {
     let mut problem = unauthenticated();
     problem.detail = detail.into();
     problem.headers = None;
-    let metadata = scim_oauth::resource_metadata_url(&state.services);
+    let metadata = scim_oauth::resource_metadata_url(services);
     let challenge = format!("Bearer realm=\"scim\"{error}, resource_metadata=\"{metadata}\"");
     problem.header(header::WWW_AUTHENTICATE, challenge)
+}
+
+/// The refusal of a token that opens nothing, whatever the reason.
+pub(super) fn invalid(services: &Services) -> Problem {
+    refused(services, INVALID, ", error=\"invalid_token\"")
 }
 
 /// One line in the log for a token that opens nothing: whose it was, and why not.
@@ -117,7 +135,9 @@ async fn authenticate(request: &Request) -> Result<ScimCaller> {
                 Slot::known(request, &ctx);
                 enforce(request, &state.limits.scim, &credential)?;
                 let token = Arc::new(SecretString::from(token));
-                return Ok(ScimCaller { state, ctx, conformance: known.conformance, credential, token });
+                let services = Arc::clone(&state.services);
+                let shown = Some(Shown { state, credential, token });
+                return Ok(ScimCaller { services, ctx, conformance: known.conformance, shown });
             }
             Err(ScimRefusal::Failed(error)) => return Err(crate::http::api::answer::problem(&error).into()),
             Err(refusal) => {
@@ -126,10 +146,10 @@ async fn authenticate(request: &Request) -> Result<ScimCaller> {
                 if let Some(whose) = refusal.whose() {
                     Slot::refused(request, &ctx, whose, (refusal.reason(), refusal.to_string()));
                 }
-                refused(&state, INVALID, ", error=\"invalid_token\"")
+                invalid(&state.services)
             }
         },
-        None => refused(&state, "A SCIM token is needed: send it as Authorization: Bearer.", ""),
+        None => refused(&state.services, "A SCIM token is needed: send it as Authorization: Bearer.", ""),
     };
     // Guessing is limited by address.
     if let Some(ip) = ctx.ip {

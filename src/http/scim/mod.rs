@@ -6,6 +6,7 @@ mod answer;
 mod auth;
 mod bulk;
 mod discovery;
+pub mod dry_run;
 mod groups;
 mod log;
 mod roles;

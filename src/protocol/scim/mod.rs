@@ -17,6 +17,7 @@ pub mod name;
 pub mod patch;
 pub mod path;
 pub mod projection;
+pub mod remarks;
 pub mod resource;
 pub mod schema;
 pub mod user;

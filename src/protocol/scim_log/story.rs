@@ -69,6 +69,29 @@ pub fn tell(call: &Call<'_>) -> String {
     sentence(&told)
 }
 
+/// Tells what would happen, of a call that was only rehearsed; `changes` says whether it would change anything.
+pub fn foretell(call: &Call<'_>, changes: bool) -> String {
+    let deeds = deeds(call);
+    let intent =
+        deeds.iter().map(|deed| format!("{} {}", deed.base, deed.rest)).collect::<Vec<_>>().join(" and ");
+    let because = call
+        .error
+        .map(str::trim)
+        .filter(|error| !error.is_empty())
+        .map_or_else(String::new, |error| format!(": {error}"));
+    let told = match call.status {
+        Some(304) => "would answer that nothing changed since the client last saw it".to_owned(),
+        Some(..=399) if changes || is_read(call) || call.listed.is_some() => {
+            format!("would {intent}{}", found(call))
+        }
+        Some(..=399) => format!("would take the call to {intent}, and change nothing by it"),
+        Some(401) => format!("would refuse the call{because}"),
+        Some(500..) => format!("would fail to {intent}{because}"),
+        _ => format!("would refuse to {intent}{because}"),
+    };
+    sentence(&told)
+}
+
 /// With a capital and a full stop.
 fn sentence(told: &str) -> String {
     let told = clipped(told, LONGEST);
