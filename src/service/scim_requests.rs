@@ -7,6 +7,7 @@
 
 pub use crate::store::scim_requests::{Entry, Found, ScimRequest, ScimRequestFilter, WINDOW};
 
+use super::organizations::check_search;
 use super::permissions::{Action, may};
 use super::{Ctx, Error, Services};
 use crate::model::actor::DirectoryCredential;
@@ -449,7 +450,8 @@ fn row(id: ScimRequestId, noted: Noted) -> ScimRequest {
 /// Reads the log of an organization's directory: what was answered on this node before this request is in it.
 ///
 /// # Errors
-/// [`Error::Forbidden`], [`Error::NotFound`].
+/// [`Error::Forbidden`], [`Error::NotFound`]; [`Error::Invalid`] for a search text that is too long or has control
+/// characters.
 pub async fn list(
     services: &Services,
     ctx: &Ctx,
@@ -459,6 +461,7 @@ pub async fn list(
     limit: u64,
 ) -> Result<Found, Error> {
     let scope = may(ctx, organization, Action::ReadScim)?;
+    check_search(filter.search.as_deref())?;
     services.scim_log.flush(FLUSH_WITHIN).await;
     Ok(store::scim_requests::list(&services.db, scope, filter, cursor, limit).await?)
 }

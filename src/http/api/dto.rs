@@ -75,19 +75,40 @@ pub fn page_request(
     Ok(PageRequest { limit, cursor, include_total: include_total.unwrap_or(false) })
 }
 
-/// The parts of a list with commas between them; empty ones are none.
-pub fn parts(text: Option<&str>) -> impl Iterator<Item = &str> {
-    text.into_iter().flat_map(|text| text.split(',')).map(str::trim).filter(|part| !part.is_empty())
+/// Different choices that one parameter may list.
+const MOST_CHOICES: usize = 100;
+
+/// The different parts of a list with commas between them, in their order; empty ones are none.
+///
+/// A condition grows with each of them, and what writes SQL descends it: so they are bounded, whatever the length of a
+/// URL.
+///
+/// # Errors
+/// 400 naming the parameter, for more than [`MOST_CHOICES`].
+pub fn parts<'t>(field: &str, text: Option<&'t str>) -> Result<Vec<&'t str>, Failure> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in text.unwrap_or_default().split(',').map(str::trim) {
+        if part.is_empty() || parts.contains(&part) {
+            continue;
+        }
+        if parts.len() == MOST_CHOICES {
+            let message =
+                format!("More than {MOST_CHOICES} were given; list fewer, or leave it out for all.");
+            return Err(Error::field(field, "out_of_range", message).into());
+        }
+        parts.push(part);
+    }
+    Ok(parts)
 }
 
 /// Reads a list of words with commas between them, such as `pending,expired`.
 ///
 /// # Errors
-/// 400 naming the parameter, the word found and those expected.
+/// 400 naming the parameter, the word found and those expected; the same for too many, see [`parts`].
 pub fn words<T: FromStr<Err = UnknownWord>>(field: &str, text: Option<&str>) -> Result<Vec<T>, Failure> {
     let read = |word: &str| {
         word.parse()
             .map_err(|error: UnknownWord| Error::field(field, "invalid_choice", format!("{error}.")).into())
     };
-    parts(text).map(read).collect()
+    parts(field, text)?.into_iter().map(read).collect()
 }

@@ -203,7 +203,7 @@ fn statuses(text: Option<&str>) -> Result<Vec<(u16, u16)>, Failure> {
             }
         }
     };
-    parts(text).map(read).collect()
+    parts("status", text)?.into_iter().map(read).collect()
 }
 
 /// Reads methods.
@@ -216,7 +216,7 @@ fn methods(text: Option<&str>) -> Result<Vec<String>, Failure> {
         let message = format!("{word:?} was given; a method such as PATCH was expected.");
         Err(Error::field("method", "invalid_choice", message).into())
     };
-    parts(text).map(read).collect()
+    parts("method", text)?.into_iter().map(read).collect()
 }
 
 /// What a list is asked for, as it stands in the query.
