@@ -9,7 +9,9 @@ words!(
         User = "user",
         /// Groups.
         Group = "group",
-        /// Users and groups at once (`/.search`).
+        /// Roles that users may have.
+        Role = "role",
+        /// Users, groups and roles at once (`/.search`).
         Search = "search",
         /// Many operations in one (`/Bulk`).
         Bulk = "bulk",

@@ -1,5 +1,4 @@
-//! `/Roles`: the few roles that the IdP may give, read only. They are no rows: lists are filtered, sorted and cut here. A
-//! search at the root does not look among them.
+//! `/Roles`: the few roles that the IdP may give, read only. They are no rows: lists are filtered, sorted and cut here.
 
 use super::answer::{Answer, Refused, document};
 use super::auth::ScimCaller;
@@ -7,10 +6,11 @@ use super::search::page_sizes;
 use super::users::{json, pairs, parameters};
 use crate::http::payload::ScimJson;
 use crate::model::state::Role;
-use crate::protocol::scim::list::{self, Paging};
+use crate::protocol::scim::list::{Paging, projection};
 use crate::protocol::scim::schema::{self, ROLE_URN};
 use crate::protocol::scim::{ListQuery, Page, ScimError, fold};
 use crate::service::Error;
+use crate::service::provisioning::listing::{self, Kind, Parted};
 use crate::service::provisioning::{Refusal, roles_offered};
 use poem::{IntoResponse, Request, RequestBody};
 use serde_json::{Value, json};
@@ -62,8 +62,8 @@ pub async fn search(caller: &ScimCaller, request: &Request, body: &mut RequestBo
     page(caller, &ListQuery::from_search_within(schema::role(), &body, default, most)?).await
 }
 
-async fn page(caller: &ScimCaller, query: &ListQuery) -> Answer {
-    let mut found = offered(caller).await?;
+/// Those of them that a query finds, in its order.
+fn found(mut found: Vec<Value>, query: &ListQuery) -> Vec<Value> {
     if let Some(filter) = &query.filter {
         found.retain(|role| filter.matches(role));
     }
@@ -78,6 +78,20 @@ async fn page(caller: &ScimCaller, query: &ListQuery) -> Answer {
             found.reverse();
         }
     }
+    found
+}
+
+/// The roles as a part of a search at the root; `None` where the directory does not heed them.
+pub(super) async fn part(caller: &ScimCaller, query: &ListQuery) -> Result<Option<Box<dyn Parted>>, Refused> {
+    let all = match offered(caller).await {
+        Err(Refused::Scim(error)) if error.status == 404 => return Ok(None),
+        all => all?,
+    };
+    Ok(Some(listing::fixed(Kind::Role, "/scim/v2/Roles/", found(all, query), query)))
+}
+
+async fn page(caller: &ScimCaller, query: &ListQuery) -> Answer {
+    let found = found(offered(caller).await?, query);
     let total = found.len();
     let count = usize::try_from(query.count).unwrap_or(usize::MAX);
     let (from, start_index) = match &query.paging {
@@ -104,6 +118,6 @@ async fn page(caller: &ScimCaller, query: &ListQuery) -> Answer {
 pub async fn get(caller: &ScimCaller, request: &Request, id: &str) -> Answer {
     let role = offered(caller).await?.into_iter().find(|role| role["id"] == id);
     let role = role.ok_or_else(|| ScimError::not_found("Role", id))?;
-    let projection = list::projection(schema::role(), pairs(&parameters(request)));
+    let projection = projection(schema::role(), pairs(&parameters(request)));
     Ok(document(projection.apply(schema::role(), role)))
 }

@@ -1,18 +1,20 @@
 //! Lists as they leave, and POST `/.search` (RFC 7644 §3.4.3): one search over all resource types. Users come first, then
-//! groups, each in the order that is asked for; a type that lacks an attribute of the filter has no match.
+//! groups, then the roles that the directory may give, each in the order that is asked for; a type that lacks an attribute
+//! of the filter has no match.
 
 use super::answer::{Answer, told};
 use super::auth::ScimCaller;
 use super::groups::users_url;
+use super::roles;
 use super::users::{json, pairs, parameters};
 use crate::http::payload::ScimJson;
 use crate::protocol::scim::group::GroupDocument;
-use crate::protocol::scim::schema::ResourceType;
+use crate::protocol::scim::schema::{self, ResourceType};
 use crate::protocol::scim::{GroupResource, ListQuery, Page, Projection, ScimError, ScimType};
 use crate::service::permissions;
 use crate::service::provisioning::Users;
 use crate::service::provisioning::groups::Groups;
-use crate::service::provisioning::listing::{self, Kind, Listing, Resource};
+use crate::service::provisioning::listing::{self, Kind, Listing, Parted, Resource};
 use crate::service::scim_requests::Facts;
 use poem::{IntoResponse, Request, RequestBody, Response};
 use serde::Serialize;
@@ -32,20 +34,27 @@ pub(super) fn page_sizes(caller: &ScimCaller) -> (u64, u64) {
     (settings.scim_default_page.into(), settings.scim_max_page.into())
 }
 
-/// A page, with what was asked for of users and of groups.
+/// What is shown of each type.
+struct Shown<'p> {
+    users: &'p Projection,
+    groups: &'p Projection,
+    roles: &'p Projection,
+}
+
+/// A page, with what was asked for.
 fn answer(
     caller: &ScimCaller,
     users_type: &ResourceType,
     page: Page<Resource>,
-    of_users: &Projection,
-    of_groups: &Projection,
+    shown: &Shown<'_>,
 ) -> Response {
     let users = users_url(caller);
     let listed = Some((page.total_results, page.resources.len() as u64));
     let document = |resource: Resource| match resource.kind {
-        Kind::User => Document::Whole(of_users.apply(users_type, resource.whole)),
+        Kind::User => Document::Whole(shown.users.apply(users_type, resource.whole)),
+        Kind::Role => Document::Whole(shown.roles.apply(schema::role(), resource.whole)),
         Kind::Group => {
-            Document::Group(GroupDocument::new(resource.whole, Some(resource.members), &users, of_groups))
+            Document::Group(GroupDocument::new(resource.whole, Some(resource.members), &users, shown.groups))
         }
     };
     told(ScimJson(page.map(document)).into_response(), Facts { listed, ..Facts::default() })
@@ -79,7 +88,9 @@ pub async fn search<L: Listing>(
 async fn page<L: Listing>(caller: &ScimCaller, resource_type: &ResourceType, query: &ListQuery) -> Answer {
     let page = listing::list::<L>(caller.services(), &caller.ctx, resource_type, query).await?;
     // What is listed is users or groups; in a list of groups the tables of users are not asked.
-    Ok(answer(caller, resource_type, page, &query.projection, &query.projection))
+    let shown = &query.projection;
+    let shown = Shown { users: shown, groups: shown, roles: shown };
+    Ok(answer(caller, resource_type, page, &shown))
 }
 
 /// POST `/.search`.
@@ -105,8 +116,9 @@ pub async fn everything(caller: &ScimCaller, request: &Request, body: &mut Reque
         Err(error) => Err(error),
     };
     let (of_users, of_groups) = (about(users, of_users)?, about(groups, of_groups)?);
+    let of_roles = about(schema::role(), read(schema::role(), &body))?;
     let (services, ctx) = (caller.services(), &caller.ctx);
-    let mut parts = Vec::with_capacity(2);
+    let mut parts = Vec::with_capacity(3);
     if let Some(query) = &of_users {
         parts.push(listing::part::<Users>(services, ctx, users, query).await?);
     }
@@ -114,16 +126,20 @@ pub async fn everything(caller: &ScimCaller, request: &Request, body: &mut Reque
     if let Some(query) = of_groups.as_ref().filter(|_| permissions::directory(ctx).is_ok()) {
         parts.push(listing::part::<Groups>(services, ctx, groups, query).await?);
     }
+    if let Some(query) = &of_roles {
+        parts.extend(roles::part(caller, query).await?.map(|part| part as Box<dyn Parted>));
+    }
     let nothing = Projection::default();
-    let (shown_users, shown_groups) = (
-        of_users.as_ref().map_or(&nothing, |query| &query.projection),
-        of_groups.as_ref().map_or(&nothing, |query| &query.projection),
-    );
-    let Some(query) = of_users.as_ref().or(of_groups.as_ref()) else {
-        return Ok(answer(caller, users, Page::new(Vec::new(), 0, Some(1)), shown_users, shown_groups));
+    let shown = Shown {
+        users: of_users.as_ref().map_or(&nothing, |query| &query.projection),
+        groups: of_groups.as_ref().map_or(&nothing, |query| &query.projection),
+        roles: of_roles.as_ref().map_or(&nothing, |query| &query.projection),
+    };
+    let Some(query) = of_users.as_ref().or(of_groups.as_ref()).or(of_roles.as_ref()) else {
+        return Ok(answer(caller, users, Page::new(Vec::new(), 0, Some(1)), &shown));
     };
     let page = listing::pages(services, ctx, &parts, query).await?;
-    Ok(answer(caller, users, page, shown_users, shown_groups))
+    Ok(answer(caller, users, page, &shown))
 }
 
 /// The search without its order.

@@ -17,6 +17,8 @@ pub enum Target<'a> {
     User(&'a str),
     Groups,
     Group(&'a str),
+    Roles,
+    Role(&'a str),
     /// `.search` of one resource type, or of all.
     Search(ScimResource),
     Bulk,
@@ -37,6 +39,9 @@ impl<'a> Target<'a> {
             (Some("Groups"), None, None) => Self::Groups,
             (Some("Groups"), Some(".search"), None) => Self::Search(ScimResource::Group),
             (Some("Groups"), Some(id), None) => Self::Group(id),
+            (Some("Roles"), None, None) => Self::Roles,
+            (Some("Roles"), Some(".search"), None) => Self::Search(ScimResource::Role),
+            (Some("Roles"), Some(id), None) => Self::Role(id),
             (Some(".search"), None, None) => Self::Search(ScimResource::Search),
             (Some("Bulk"), None, None) => Self::Bulk,
             (Some(name @ ("ServiceProviderConfig" | "ResourceTypes" | "Schemas")), _, None) => {
@@ -51,6 +56,7 @@ impl<'a> Target<'a> {
         match self {
             Self::Users | Self::User(_) => ScimResource::User,
             Self::Groups | Self::Group(_) => ScimResource::Group,
+            Self::Roles | Self::Role(_) => ScimResource::Role,
             Self::Search(resource) => resource,
             Self::Bulk => ScimResource::Bulk,
             Self::Discovery(_) => ScimResource::Discovery,

@@ -136,7 +136,9 @@ fn deeds(call: &Call<'_>) -> Vec<Deed> {
     match (target, call.method) {
         (Target::Users, "POST") => one("added", "add", added_user(call)),
         (Target::Groups, "POST") => one("created", "create", created_group(call)),
-        (Target::Users | Target::Groups, _) if is_read(call) => vec![list(target.resource(), call)],
+        (Target::Users | Target::Groups | Target::Roles, _) if is_read(call) => {
+            vec![list(target.resource(), call)]
+        }
         (Target::Search(resource), "POST") => vec![list(resource, call)],
         (Target::User(id), _) if is_read(call) => one("read", "read", whom(call, id)),
         (Target::User(id), "PUT") => replaced_user(call, id),
@@ -148,6 +150,7 @@ fn deeds(call: &Call<'_>) -> Vec<Deed> {
         (Target::Group(id), "PUT") => replaced_group(call, id),
         (Target::Group(id), "PATCH") => changed_group(call, id),
         (Target::Group(id), "DELETE") => one("deleted", "delete", format!("the group {}", which(call, id))),
+        (Target::Role(id), _) if is_read(call) => one("read", "read", format!("the role {}", name(id))),
         (Target::Bulk, "POST") => one("did", "do", bulk(call)),
         (Target::Discovery(document), _) if is_read(call) => {
             one("read", "read", format!("what this server offers ({document})"))
@@ -361,6 +364,7 @@ fn list(resource: ScimResource, call: &Call<'_>) -> Deed {
     let what = match resource {
         ScimResource::User => "people",
         ScimResource::Group => "groups",
+        ScimResource::Role => "roles",
         _ => "people and groups",
     };
     match filter(call) {

@@ -171,6 +171,12 @@ on_both! {
         assert_eq!(statuses(&done), ["409", "409", "400", "201"]);
         assert!(text(&done[0]["response"], "detail").contains("members of a group here are users"));
         assert_eq!(acme.get("/Groups?count=0").send().await.expect(200).json()["totalResults"], 1);
+        // Somebody whose manager is to be the own group.
+        let done = bulk(&acme, &[post_group("g", "G", &["bulkId:u"]), managed("u", "kim@acme.com", "g")]).await;
+        assert_eq!(statuses(&done), ["400", "400"]);
+        assert!(text(&done[1]["response"], "detail").contains("so are managers"), "{done:?}");
+        assert_eq!(acme.get("/Groups?count=0").send().await.expect(200).json()["totalResults"], 1);
+        assert_eq!(total(&acme).await, 0);
     }
 
     async fn what_fails_fails_alone(app: TestApp) {

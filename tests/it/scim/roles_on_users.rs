@@ -56,6 +56,9 @@ on_both! {
         acme.get("/Roles").send().await.scim_error(404, None);
         acme.get("/Roles/admin").send().await.scim_error(404, None);
         acme.get("/ResourceTypes/Role").send().await.scim_error(404, None);
+        let search = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"] });
+        let none = acme.send("POST", "/.search", &search).send().await.expect(200).json();
+        assert_eq!(none["totalResults"], 0, "what has no effect is not found");
         let types = acme.get("/ResourceTypes").send().await.expect(200).json();
         assert_eq!(types["totalResults"], 2);
         acme.heed(true).await;
@@ -88,6 +91,34 @@ on_both! {
         let search = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "attributes": ["displayName"] });
         let found = acme.send("POST", "/Roles/.search", &search).send().await.expect(200).json();
         assert_eq!(found["Resources"][0], json!({ "schemas": [ROLE], "id": "member", "displayName": "Member" }));
+        // A search at the root finds them behind users and groups, on whatever page.
+        acme.user("jo@acme.com").await;
+        acme.group("Leads", &[]).await;
+        let root = |more: Value| {
+            let mut search = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"] });
+            search.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            acme.send("POST", "/.search", &search)
+        };
+        let all = root(json!({})).send().await.expect(200).json();
+        assert_eq!((all["totalResults"].as_u64(), &ids(&all)[2..]), (Some(4), ["member", "admin"].as_slice()), "{all}");
+        let last = root(json!({ "startIndex": 4, "count": 5 })).send().await.expect(200).json();
+        assert_eq!((ids(&last), last["totalResults"].as_u64()), (vec!["admin"], Some(4)), "{last}");
+        let named = root(json!({ "filter": "displayName eq \"Admin\"", "attributes": ["id"] })).send().await.expect(200).json();
+        assert_eq!(named["Resources"], json!([{ "schemas": [ROLE], "id": "admin" }]));
+        let (mut cursor, mut walked) = (String::new(), Vec::new());
+        loop {
+            let page = root(json!({ "cursor": cursor, "count": 1 })).send().await.expect(200).json();
+            walked.extend(ids(&page).into_iter().map(str::to_owned));
+            match page["nextCursor"].as_str() {
+                Some(next) => next.clone_into(&mut cursor),
+                None => break,
+            }
+        }
+        assert_eq!(walked, ids(&all));
+        let logged = acme.rest("scim/logs?resource=role&limit=50").await;
+        let told: Vec<&str> = logged["data"].as_array().expect("a page").iter().map(|entry| text(entry, "summary")).collect();
+        assert!(told.contains(&"Listed roles: 2 of 2.") || told.contains(&"Listed roles."), "{told:?}");
+        assert!(told.contains(&"Read the role admin."), "{told:?}");
         acme.get("/Roles?cursor=x").send().await.scim_error(400, Some("invalidCursor"));
         acme.get("/Roles?filter=nothing%20eq%201").send().await.scim_error(400, Some("invalidFilter"));
         acme.get("/Roles/owner").send().await.scim_error(404, None);

@@ -4,6 +4,11 @@
 //! A reference may point forwards or backwards. Users who refer to each other in a circle (each other's managers) come
 //! as one step with ids given beforehand, so that all of them are made, referring to each other, or none is. Whatever
 //! refers to what could not be made fails too; nothing is ever made without its references.
+//!
+//! Groups that contain each other are the circle that is refused (409, RFC 7644 §3.7.1, after the attempt that it asks for
+//! has nowhere to go): members of a group here are users, so that to make the groups first and to add the members
+//! afterwards would end in the same refusal with half of the request done. A user and a group never make a circle, for the
+//! groups of a user are read-only.
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::super::error::excerpt;
@@ -106,7 +111,9 @@ impl Course {
             for index in &unit.operations {
                 let Some(entry) = entries.get_mut(*index) else { continue };
                 let groups = nested.contains(index);
-                if unit.circle && (groups || unit.operations.len() > MAX_CIRCLE) {
+                // A user whose manager is to be a group is wrong with or without a circle.
+                let of_user = entry.asked.as_ref().is_ok_and(|operation| operation.kind == Kind::User);
+                if unit.circle && !(groups && of_user) && (groups || unit.operations.len() > MAX_CIRCLE) {
                     entry.asked = Err(no_circle(groups));
                 } else if groups && entry.asked.is_ok() {
                     entry.asked = Err(not_a_user());

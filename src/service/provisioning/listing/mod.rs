@@ -6,8 +6,10 @@
 //! filter exactly is judged here, row by row and within bounds.
 
 mod cursor;
+mod fixed;
 mod walk;
 
+pub use fixed::fixed;
 pub use walk::Walks;
 
 use super::{Refusal, Users};
@@ -47,6 +49,7 @@ pub struct Resource {
 pub enum Kind {
     User,
     Group,
+    Role,
 }
 
 impl Resource {
