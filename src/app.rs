@@ -164,6 +164,7 @@ pub async fn open_services(config: &Config, overrides: Overrides) -> Result<Serv
         settings,
         caches: Caches::default(),
         group_turns: Turns::default(),
+        user_turns: Turns::default(),
         dry_runs: dry_run::Waiting::default(),
         sealer: Arc::new(sealer),
         signing_keys: access_tokens::SigningKeys::new(),

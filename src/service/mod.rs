@@ -47,7 +47,7 @@ pub use error::{Error, FieldError};
 
 use crate::model::actor::Actor;
 use crate::model::event::{EventKind, NewEvent};
-use crate::model::id::{DirectoryGroupId, DirectoryId, OrganizationId};
+use crate::model::id::{DirectoryGroupId, DirectoryId, DirectoryUserId, OrganizationId};
 use crate::model::random::Random;
 use crate::model::tenant::TenantScope;
 use crate::model::time::{Clock, Timestamp};
@@ -139,6 +139,8 @@ pub struct Services {
     pub caches: cache::Caches,
     /// Who changes a directory group.
     pub group_turns: turns::Turns<(DirectoryId, DirectoryGroupId)>,
+    /// Who changes a directory user.
+    pub user_turns: turns::Turns<(DirectoryId, DirectoryUserId)>,
     /// Who waits for a dry run.
     pub dry_runs: dry_run::Waiting,
     pub sealer: Arc<seal::Sealer>,

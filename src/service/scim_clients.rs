@@ -3,6 +3,10 @@
 //! A client proves itself by a JWT that it signs, with public keys registered here, or by a secret shown once. It is
 //! bound to its directory, as every token that it is given. To register one is a change of trust (rule 10a); to revoke
 //! one ends its tokens at once.
+//!
+//! That a client was given a token shows in `last_used_at`, and is no event: a token is given at least every hour, by every
+//! node of the client, and says nothing that its calls in the request log do not say. A refusal goes to the log of the
+//! process with its reason, for whoever asked has not proven whose client it is.
 
 pub use crate::store::scim_clients::ScimClient;
 
@@ -163,6 +167,8 @@ pub async fn revoke(
 ) -> Result<(), Error> {
     let scope = may(ctx, organization, Action::WriteScim)?;
     let tx = services.begin().await?;
+    // Whoever sets oauth_only holds the row while it looks for a client that is live.
+    store::directories::lock(&tx, scope).await?.ok_or_else(|| Error::not_found("organization"))?;
     if !store::scim_clients::revoke(&tx, scope, id, ctx.now).await? {
         return Err(Error::not_found("live OAuth client"));
     }

@@ -1,7 +1,8 @@
 //! Turns: whoever changes one thing on this node waits for whoever does so already before a connection to the database
 //! is taken, not with one in hand.
 //!
-//! An IdP that pushes a large group sends many changes of it at once, and each holds the group's row until it commits.
+//! An IdP that pushes a large group sends many changes of it at once, and each holds the group's row until it commits; so
+//! it is with a user whom a client changes over and over without waiting for answers.
 //! Waiting inside the database, they would take up all connections of the pool, and everybody else, of every other
 //! organization, would find none (rule 18). What is right is still decided by the row's lock, on all nodes together;
 //! this only says where to queue.

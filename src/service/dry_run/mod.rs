@@ -136,6 +136,7 @@ pub async fn begin(
         settings,
         caches: Caches::default(),
         group_turns: Turns::default(),
+        user_turns: Turns::default(),
         dry_runs: Waiting::default(),
         sealer: Arc::clone(&services.sealer),
         signing_keys: access_tokens::SigningKeys::new(),

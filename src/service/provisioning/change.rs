@@ -77,6 +77,7 @@ pub async fn change(
     let (scope, directory, _) = permissions::directory_part(ctx)?;
     let known = DirectoryUserId::from_bare(id).ok_or_else(|| not_found(id))?;
     let users = user_type(services, ctx).await?;
+    let _turn = services.user_turns.take((directory, known)).await;
     persist(lost, || attempt(services, ctx, &users, scope, (directory, known), if_match, edit))
         .await?
         .ok_or_else(|| not_found(id))

@@ -22,6 +22,7 @@ pub async fn remove(
 ) -> Result<DirectoryUser, Refusal> {
     let (scope, directory, _) = permissions::directory_part(ctx)?;
     let known = DirectoryUserId::from_bare(id).ok_or_else(|| not_found(id))?;
+    let _turn = services.user_turns.take((directory, known)).await;
     let tx = services.begin().await?;
     let row = store::directory_users::lock(&tx, scope, directory, known).await?;
     let row = row.filter(|row| within_reach(ctx, row)).ok_or_else(|| not_found(id))?;

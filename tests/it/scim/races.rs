@@ -99,3 +99,37 @@ async fn those_who_wait_for_one_group_hold_up_nobody_else() {
     assert_eq!(acme.members_of(&group).await, [jo]);
     outside.close().await.expect("closed");
 }
+
+/// The same of one user: however many changes of it come at once, they take up one connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_wait_for_one_user_hold_up_nobody_else() {
+    let database = Database::migrated(Backend::Postgres).await;
+    let outside = postgres::connect(database.url().to_owned()).await;
+    let app = TestApp::builder()
+        .database(database)
+        .config("[scim]\nrate_per_second = 1000\nburst = 1000")
+        .start()
+        .await;
+    let acme = Tenant::new(&app, "Acme", "acme.com").await;
+    let globex = Tenant::new(&app, "Globex", "globex.com").await;
+    let jo = acme.user("jo@acme.com").await;
+    let held = outside.begin().await.expect("a transaction");
+    held.execute_unprepared("SELECT id FROM directory_users FOR UPDATE").await.expect("locked");
+    let changes: Vec<_> = (0..64)
+        .map(|n| json!([{ "op": "replace", "path": "title", "value": format!("Title {n}") }]))
+        .collect();
+    let waiting = join_all(changes.iter().map(|operations| acme.patch(&jo, operations).send()));
+    let others = async {
+        for n in 0..20 {
+            globex.user(&format!("p{n}@globex.com")).await;
+        }
+        held.rollback().await.expect("let go");
+    };
+    let (answers, ()) = tokio::join!(waiting, others);
+    for answer in answers {
+        answer.expect(200);
+    }
+    let user = acme.get(&format!("/Users/{jo}")).send().await.expect(200).json();
+    assert!(user["title"].as_str().is_some_and(|title| title.starts_with("Title ")), "{user}");
+    outside.close().await.expect("closed");
+}
