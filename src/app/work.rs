@@ -7,6 +7,7 @@
 use crate::http::state::State;
 use crate::service::{self, Error, Services};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -53,9 +54,16 @@ pub(super) fn start(tracker: &TaskTracker, stop: &CancellationToken, state: &Arc
         async move { service::scim_tokens::warn_of_expiry(&services).await.map(drop) }
     });
     let services = Arc::clone(&state.services);
+    let looked_back = Arc::new(AtomicBool::new(false));
     repeat(tracker, stop, "watching for waves of deactivations", WATCH_EVERY, move || {
-        let services = Arc::clone(&services);
-        async move { service::waves::watch(&services).await.map(drop) }
+        let (services, looked_back) = (Arc::clone(&services), Arc::clone(&looked_back));
+        async move {
+            if !looked_back.load(Ordering::Relaxed) {
+                service::waves::look_back(&services).await?;
+                looked_back.store(true, Ordering::Relaxed);
+            }
+            service::waves::watch(&services).await.map(drop)
+        }
     });
     let services = Arc::clone(&state.services);
     repeat(tracker, stop, "shedding idle connections", SHED_EVERY, move || {

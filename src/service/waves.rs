@@ -4,12 +4,13 @@
 //! directories put out lately, by an index that holds nobody else. A wave begins when at least so many people, and at
 //! least such a share of the members who were active before, are out within the time that is set (`[scim]
 //! mass_deactivation_…`); it lasts as long as further ones follow within that time, and is one event. Who was given
-//! back meanwhile, and who came in inactive, does not count. A wave of a time when no node ran is noticed if its people
-//! went within that time before the start.
+//! back meanwhile, and who came in inactive, does not count. A wave that nobody watched, because every node went
+//! before it was noticed, is found by the next one that starts, for a day.
 
 use super::{Ctx, Error, Services};
 use crate::model::event::EventKind;
 use crate::model::tenant::{InstallationScope, TenantScope};
+use crate::model::time::Timestamp;
 use crate::store;
 use crate::store::deactivations::Burst;
 use serde_json::{Value, json};
@@ -17,6 +18,8 @@ use std::time::Duration;
 
 /// An event names so many credentials at most.
 const NAMED: u32 = 10;
+/// How far whoever starts looks back.
+const LOOK_BACK: Duration = Duration::from_hours(24);
 
 /// From when on deactivations by a directory are unusual.
 #[derive(Debug, Clone, Copy)]
@@ -45,27 +48,57 @@ pub async fn watch(services: &Services) -> Result<u64, Error> {
     let installation = InstallationScope::established();
     let mut told = 0;
     for burst in store::deactivations::bursts(&services.db, installation, after, unusual.people).await? {
-        let scope = TenantScope::established(burst.organization_id);
-        let tx = services.begin().await?;
-        if store::deactivations::go_on(&tx, scope, after, burst.last_at).await? {
-            tx.commit().await?;
-            continue;
-        }
-        let most = unusual.most_left(burst.people);
-        // Not all of a large organization are counted only to learn that there are more.
-        let left = store::deactivations::count_active(&tx, scope, most.saturating_add(1)).await?;
-        if left > most || !store::deactivations::begin(&tx, scope, after, &burst).await? {
-            continue;
-        }
-        let Some(directory) = store::directories::find(&tx, scope).await? else { continue };
-        let actors = store::deactivations::actors(&tx, scope, after, NAMED).await?;
-        let data = described(&burst, left, unusual, &actors);
-        let kind = EventKind::DirectoryMassDeactivation;
-        services.record(&tx, &ctx, burst.organization_id, kind, directory.id, data).await?;
-        tx.commit().await?;
-        told += 1;
+        told += u64::from(tell(services, &ctx, &burst, after, 0).await?);
     }
     Ok(told)
+}
+
+/// Tells of the waves of a time when nobody watched: to be run once, when a process starts. Gives how many.
+pub async fn look_back(services: &Services) -> Result<u64, Error> {
+    let ctx = Ctx::system(services.clock.now());
+    let (unusual, installation) = (services.settings.unusual, InstallationScope::established());
+    let since = ctx.now.minus(LOOK_BACK);
+    let (db, within) = (&services.db, unusual.within);
+    let mut told = 0;
+    for burst in store::deactivations::past_bursts(db, installation, since, within, unusual.people).await? {
+        let scope = TenantScope::established(burst.organization_id);
+        // Who left afterwards was there still.
+        let later = store::deactivations::count_since(db, scope, burst.last_at).await?;
+        told += u64::from(tell(services, &ctx, &burst, burst.first_at.minus(within), later).await?);
+    }
+    Ok(told)
+}
+
+/// Tells of a burst, if it is a wave and none that was told of already: one whose latest deactivation lies after
+/// `after`. So many members beside those who are active were active when it ended.
+async fn tell(
+    services: &Services,
+    ctx: &Ctx,
+    burst: &Burst,
+    after: Timestamp,
+    besides: i64,
+) -> Result<bool, Error> {
+    let unusual = services.settings.unusual;
+    let scope = TenantScope::established(burst.organization_id);
+    let tx = services.begin().await?;
+    if store::deactivations::go_on(&tx, scope, after, burst.last_at).await? {
+        tx.commit().await?;
+        return Ok(false);
+    }
+    let most = unusual.most_left(burst.people);
+    // Not all of a large organization are counted only to learn that there are more.
+    let left = store::deactivations::count_active(&tx, scope, most.saturating_add(1)).await?;
+    let left = left.saturating_add(besides);
+    if left > most || !store::deactivations::begin(&tx, scope, after, burst).await? {
+        return Ok(false);
+    }
+    let Some(directory) = store::directories::find(&tx, scope).await? else { return Ok(false) };
+    let actors = store::deactivations::actors(&tx, scope, burst, NAMED).await?;
+    let data = described(burst, left, unusual, &actors);
+    let kind = EventKind::DirectoryMassDeactivation;
+    services.record(&tx, ctx, burst.organization_id, kind, directory.id, data).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 fn described(burst: &Burst, left: i64, unusual: Unusual, actors: &[store::deactivations::ByActor]) -> Value {

@@ -16,6 +16,7 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
     QuerySelect, Statement, Value,
 };
+use std::time::Duration;
 
 /// How many people of an organization its directory put out within a time, and lets out still.
 #[derive(Debug, Clone, FromQueryResult)]
@@ -52,6 +53,48 @@ pub async fn bursts(
     Ok(Burst::find_by_statement(statement).all(conn.inner()).await?)
 }
 
+/// For each organization the largest of such bursts within any time of this length since then, unless a wave that was
+/// told of already reaches so far: what nobody looked at when it happened.
+pub async fn past_bursts(
+    conn: &impl Conn,
+    _scope: InstallationScope,
+    since: Timestamp,
+    within: Duration,
+    least: u32,
+) -> Result<Vec<Burst>, StoreError> {
+    let within = i64::try_from(within.as_micros()).unwrap_or(i64::MAX);
+    // The length is a part of the text, because frames of windows take no parameters everywhere.
+    let sql = format!(
+        "SELECT organization_id, people, first_at, last_at FROM (
+             SELECT burst.*, ROW_NUMBER() OVER (
+                 PARTITION BY burst.organization_id ORDER BY burst.people DESC, burst.last_at DESC) AS place
+             FROM (
+                 SELECT organization_id, deactivated_at AS last_at, COUNT(*) OVER lately AS people,
+                     MIN(deactivated_at) OVER lately AS first_at
+                 FROM members
+                 WHERE deactivated_by = 'scim' AND deactivated_at > $1 AND deactivated_at > joined_at
+                 WINDOW lately AS (PARTITION BY organization_id ORDER BY deactivated_at
+                     RANGE BETWEEN {within} PRECEDING AND CURRENT ROW)
+             ) AS burst
+             LEFT JOIN deactivation_waves AS told ON told.organization_id = burst.organization_id
+             WHERE burst.people >= $2 AND (told.last_at IS NULL OR told.last_at < burst.first_at - {within})
+         ) AS ranked WHERE place = 1"
+    );
+    let values: [Value; 2] = [since.into(), i64::from(least).into()];
+    let statement = Statement::from_sql_and_values(conn.inner().get_database_backend(), sql, values);
+    Ok(Burst::find_by_statement(statement).all(conn.inner()).await?)
+}
+
+/// How many members are out whom the directory put out after this time.
+pub async fn count_since(conn: &impl Conn, scope: TenantScope, after: Timestamp) -> Result<i64, StoreError> {
+    let sql = "SELECT COUNT(*) AS people FROM members WHERE organization_id = $1 AND deactivated_by = 'scim'
+             AND deactivated_at > $2 AND deactivated_at > joined_at";
+    let values: [Value; 2] = [scope.organization().into(), after.into()];
+    let statement = Statement::from_sql_and_values(conn.inner().get_database_backend(), sql, values);
+    let row = conn.inner().query_one_raw(statement).await?;
+    Ok(row.map_or(Ok(0), |row| row.try_get::<i64>("", "people"))?)
+}
+
 /// How many members are active, counted up to `most` only.
 pub async fn count_active(conn: &impl Conn, scope: TenantScope, most: i64) -> Result<i64, StoreError> {
     let sql = "SELECT COUNT(*) AS people FROM (
@@ -63,18 +106,19 @@ pub async fn count_active(conn: &impl Conn, scope: TenantScope, most: i64) -> Re
     Ok(row.map_or(Ok(0), |row| row.try_get::<i64>("", "people"))?)
 }
 
-/// Which credentials put out those of [`bursts`], the busiest first.
+/// Which credentials put out those of a burst, the busiest first.
 pub async fn actors(
     conn: &impl Conn,
     scope: TenantScope,
-    after: Timestamp,
+    burst: &Burst,
     most: u32,
 ) -> Result<Vec<ByActor>, StoreError> {
     let sql = "SELECT deactivated_by_id AS actor_id, COUNT(*) AS people FROM members
-         WHERE organization_id = $1 AND deactivated_by = 'scim' AND deactivated_at > $2
+         WHERE organization_id = $1 AND deactivated_by = 'scim' AND deactivated_at BETWEEN $2 AND $3
              AND deactivated_at > joined_at
-         GROUP BY deactivated_by_id ORDER BY COUNT(*) DESC, deactivated_by_id LIMIT $3";
-    let values: [Value; 3] = [scope.organization().into(), after.into(), i64::from(most).into()];
+         GROUP BY deactivated_by_id ORDER BY COUNT(*) DESC, deactivated_by_id LIMIT $4";
+    let (first, last) = (burst.first_at.into(), burst.last_at.into());
+    let values: [Value; 4] = [scope.organization().into(), first, last, i64::from(most).into()];
     let statement = Statement::from_sql_and_values(conn.inner().get_database_backend(), sql, values);
     Ok(ByActor::find_by_statement(statement).all(conn.inner()).await?)
 }

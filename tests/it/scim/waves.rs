@@ -90,6 +90,40 @@ on_both! {
         assert_eq!(acme.told_of_waves().await.len(), 2);
     }
 
+    async fn a_wave_that_nobody_watched_is_told_at_the_next_start(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let slow = Tenant::new(&app, "Slow", "slow.com").await;
+        let people = acme.crowd("p", "acme.com", 30).await;
+        let others = slow.crowd("q", "slow.com", 40).await;
+        app.clock.advance(Duration::from_mins(1));
+        for id in &people[..12] {
+            acme.active(id, false).await;
+            app.clock.advance(Duration::from_secs(30));
+        }
+        // Nobody ever went fast here, and those who left at last had few left beside them.
+        for id in &others[..22] {
+            slow.active(id, false).await;
+            app.clock.advance(Duration::from_mins(2));
+        }
+        app.clock.advance(Duration::from_hours(3));
+        assert_eq!(watch(&app).await, 0, "long over");
+        let (one, two) = tokio::join!(waves::look_back(app.services()), waves::look_back(app.services()));
+        assert_eq!(one.expect("looked") + two.expect("looked"), 1, "two nodes that start, one event");
+        let told = acme.told_of_waves().await;
+        assert_eq!((told.len(), &told[0]["data"]["deactivated"], &told[0]["data"]["active_before"]), (1, &json!(12), &json!(30)));
+        assert_eq!(told[0]["data"]["by"], json!([{ "id": acme.token_id().await, "deactivated": 12 }]));
+        assert!(slow.told_of_waves().await.is_empty());
+        assert_eq!(waves::look_back(app.services()).await.expect("looked"), 0, "once");
+        // One that was told while it went on is not told again.
+        acme.put_out(&people[12..24]).await;
+        assert_eq!(watch(&app).await, 1);
+        app.clock.advance(Duration::from_hours(1));
+        assert_eq!(waves::look_back(app.services()).await.expect("looked"), 0);
+        // After a day it is nobody's news.
+        app.clock.advance(Duration::from_hours(30));
+        assert_eq!(waves::look_back(app.services()).await.expect("looked"), 0);
+    }
+
     async fn an_ordinary_day_is_no_wave(app: TestApp) {
         let acme = Tenant::new(&app, "Acme", "acme.com").await;
         let people = acme.crowd("p", "acme.com", 60).await;
