@@ -7,7 +7,7 @@ use super::id::OrganizationId;
 /// Made by [`TenantScope::established`] only where it has been established whose rows may be touched: in
 /// `service/permissions.rs` from an actor's rights, and where a credential or a verified domain names the
 /// organization. `tests/it/architecture.rs` keeps the list of those files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TenantScope(OrganizationId);
 
 impl TenantScope {

@@ -39,6 +39,7 @@ pub mod scim_tokens;
 pub mod seal;
 pub mod sessions;
 pub mod sign_in;
+mod together;
 pub mod turns;
 pub mod upkeep;
 pub mod waves;
@@ -144,6 +145,8 @@ pub struct Services {
     /// Who waits for a dry run.
     pub dry_runs: dry_run::Waiting,
     pub sealer: Arc<seal::Sealer>,
+    /// Whom directories bring, to be written together.
+    pub newcomers: provisioning::Newcomers,
     pub signing_keys: access_tokens::SigningKeys,
     pub scim_log: scim_requests::RequestLog,
 }

@@ -65,7 +65,7 @@ unique_keys! {
 }
 
 /// What went wrong in the store.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// A unique key of the schema would have been violated.
     #[error("a row with the same {0:?} exists")]

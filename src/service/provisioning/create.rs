@@ -1,18 +1,15 @@
 //! POST: a new directory user, and the member behind it where rule 6 allows one.
 
-use super::person::{Change, Outcome, event, joining, may_stand_on, told_of_joining};
+use super::newcomers::{Admission, admit};
+use super::person::{Change, may_stand_on};
 use super::{ATTEMPTS, DirectoryUser, Refusal, address, fill, lost, persist};
-use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
-use crate::model::id::{DirectoryId, DirectoryUserId, UserId};
-use crate::model::state::Role;
+use crate::model::id::{DirectoryId, DirectoryUserId};
 use crate::model::tenant::TenantScope;
 use crate::protocol::scim::{ScimError, UserResource};
 use crate::service::permissions;
 use crate::service::roles::{self, People};
 use crate::service::{Ctx, Services};
-use crate::store::newcomers::Newcomer;
-use crate::store::users::User;
 use crate::store::{self, Tx};
 use serde_json::{Value, json};
 
@@ -41,10 +38,11 @@ async fn attempt(
     let id = DirectoryUserId::new(ctx.now, &*services.random);
     let mut row = draft(ctx, scope, directory, id, resource);
     let plain = row.active && row.asserted_role.is_none();
-    if let Some(address) = row.address.clone().filter(|address| plain && may_stand_on(ctx, address))
-        && admit(services, ctx, scope, &address, &mut row).await?
-    {
-        return Ok(row);
+    if let Some(address) = row.address.clone().filter(|address| plain && may_stand_on(ctx, address)) {
+        match admit(services, ctx, scope, &address, row).await? {
+            Admission::Admitted(admitted) => return Ok(admitted),
+            Admission::NotSoPlain(back) => row = back,
+        }
     }
     let tx = services.begin().await?;
     let heeded = row.asserted_role.is_some() && store::directories::heeds_roles(&tx, scope).await?;
@@ -171,7 +169,7 @@ async fn make(
 }
 
 /// What the event of a new directory user tells.
-fn told_of_creation(row: &DirectoryUser, became: &str) -> Value {
+pub(super) fn told_of_creation(row: &DirectoryUser, became: &str) -> Value {
     json!({
         "user_name": row.user_name,
         "external_id": row.external_id,
@@ -179,30 +177,4 @@ fn told_of_creation(row: &DirectoryUser, became: &str) -> Value {
         "user_id": row.user_id,
         "member": became,
     })
-}
-
-/// The short way for most people of a first sync: somebody whom nobody knows yet, in one statement. `false` if this is
-/// not so plain a case, or the database cannot; then nothing was written and the long way decides.
-async fn admit(
-    services: &Services,
-    ctx: &Ctx,
-    scope: TenantScope,
-    address: &EmailAddress,
-    row: &mut DirectoryUser,
-) -> Result<bool, Refusal> {
-    let id = UserId::random(&*services.random);
-    let user = User { id, email: Some(address.clone()), email_proven_at: Some(ctx.now), created_at: ctx.now };
-    let member = joining(ctx, scope, id, address, row, Role::Member);
-    row.user_id = Some(id);
-    let told = told_of_creation(row, Outcome::Added.as_str());
-    let events = [
-        event(ctx, scope, EventKind::MemberAdded, id, told_of_joining(address, member.role)),
-        event(ctx, scope, EventKind::DirectoryUserCreated, row.id, told),
-    ];
-    let newcomer = Newcomer { user: &user, member: &member, directory_user: row, events };
-    let admitted = store::newcomers::admit(&services.db, scope, newcomer, &*services.random).await?;
-    if !admitted {
-        row.user_id = None;
-    }
-    Ok(admitted)
 }

@@ -16,6 +16,7 @@ mod change;
 mod create;
 pub mod groups;
 pub mod listing;
+mod newcomers;
 mod person;
 mod read;
 mod remove;
@@ -25,6 +26,7 @@ pub use crate::store::directory_users::DirectoryUser;
 pub use change::{Edit, change};
 pub use create::create;
 pub use listing::list;
+pub use newcomers::Newcomers;
 pub use read::{Users, find};
 pub use remove::remove;
 
