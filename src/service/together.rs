@@ -9,10 +9,31 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
-type Waiting<J, R> = Vec<(J, oneshot::Sender<R>)>;
+/// How many of those that wait are to be done at once now, when so many wait and so many workers are at work already.
+/// With nobody at work it is at least one; with somebody it may be none: they wait for the worker that comes back first.
+pub type Share = fn(waiting: usize, at_work: usize) -> usize;
+
+type Batch<J, R> = Vec<(J, oneshot::Sender<R>)>;
+
+/// The queue of a key.
+struct Queue<J, R> {
+    waiting: Batch<J, R>,
+    at_work: usize,
+}
+
+impl<J, R> Queue<J, R> {
+    /// What is to be done now, if anything.
+    fn take(&mut self, share: Share) -> Option<Batch<J, R>> {
+        let least = usize::from(self.at_work == 0);
+        let number = share(self.waiting.len(), self.at_work).max(least).min(self.waiting.len());
+        (number > 0).then(|| self.waiting.drain(..number).collect())
+    }
+}
+
+type Queues<K, J, R> = Mutex<HashMap<K, Queue<J, R>>>;
 
 /// A queue for each key with work under way; a key that is not in the map has none.
-pub struct Together<K, J, R>(Arc<Mutex<HashMap<K, Waiting<J, R>>>>);
+pub struct Together<K, J, R>(Arc<Queues<K, J, R>>);
 
 impl<K, J, R> Default for Together<K, J, R> {
     fn default() -> Self {
@@ -32,37 +53,39 @@ where
     J: Send + 'static,
     R: Send + 'static,
 {
-    /// Does the job, together with others of the key that wait: `share` says how many of so many go together, `work`
-    /// does them and gives a result for each, in their order. `None` if the work broke off.
-    pub async fn take_part<F, W>(&self, key: K, job: J, share: fn(usize) -> usize, work: W) -> Option<R>
+    /// Does the job, together with others of the key that wait: `share` says how many go together, `work` does them and
+    /// gives a result for each, in their order. `None` if the work broke off.
+    pub async fn take_part<F, W>(&self, key: K, job: J, share: Share, work: W) -> Option<R>
     where
         W: Fn(Vec<J>) -> F + Send + 'static,
         F: Future<Output = Vec<R>> + Send,
     {
         let (answer, answered) = oneshot::channel();
-        let is_first = match lock(&self.0).entry(key.clone()) {
-            std::collections::hash_map::Entry::Occupied(mut queue) => {
-                queue.get_mut().push((job, answer));
-                false
-            }
-            std::collections::hash_map::Entry::Vacant(place) => {
-                place.insert(vec![(job, answer)]);
-                true
-            }
-        };
-        if is_first {
+        if let Some(batch) = self.enter(&key, (job, answer), share) {
             let mut worker = Worker { queues: Arc::clone(&self.0), key, is_done: false };
             tokio::spawn(async move {
-                while let Some(batch) = worker.next(share) {
-                    let (jobs, answers): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+                let mut batch = Some(batch);
+                while let Some(jobs) = batch {
+                    let (jobs, answers): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
                     for (answer, result) in answers.into_iter().zip(work(jobs).await) {
                         // Whoever has gone does not want to know.
                         let _ = answer.send(result);
                     }
+                    batch = worker.next(share);
                 }
             });
         }
         answered.await.ok()
+    }
+
+    /// Queues a job; gives what a new worker is to begin with, if there is to be one.
+    fn enter(&self, key: &K, job: (J, oneshot::Sender<R>), share: Share) -> Option<Batch<J, R>> {
+        let mut queues = lock(&self.0);
+        let queue = queues.entry(key.clone()).or_insert_with(|| Queue { waiting: Vec::new(), at_work: 0 });
+        queue.waiting.push(job);
+        let batch = queue.take(share)?;
+        queue.at_work += 1;
+        Some(batch)
     }
 }
 
@@ -70,33 +93,43 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whoever works for a key. When it goes, for whatever reason, nobody waits for it any more.
+/// Whoever works for a key. When the last one goes, for whatever reason, nobody waits for it any more.
 struct Worker<K: Hash + Eq, J, R> {
-    queues: Arc<Mutex<HashMap<K, Waiting<J, R>>>>,
+    queues: Arc<Queues<K, J, R>>,
     key: K,
-    /// Whether it went because nothing was left to do.
+    /// Whether it has left the queue because nothing was left to do.
     is_done: bool,
 }
 
 impl<K: Hash + Eq, J, R> Worker<K, J, R> {
-    /// What is to be done next; `None` if nothing is, and then the key has no queue any more.
-    fn next(&mut self, share: fn(usize) -> usize) -> Option<Waiting<J, R>> {
+    /// What is to be done next; with `None` the worker has left.
+    fn next(&mut self, share: Share) -> Option<Batch<J, R>> {
         let mut queues = lock(&self.queues);
-        let waiting = queues.get_mut(&self.key)?;
-        if waiting.is_empty() {
-            queues.remove(&self.key);
-            self.is_done = true;
-            return None;
+        let queue = queues.get_mut(&self.key)?;
+        queue.at_work -= 1;
+        if let Some(batch) = queue.take(share) {
+            queue.at_work += 1;
+            return Some(batch);
         }
-        let number = share(waiting.len()).clamp(1, waiting.len());
-        Some(waiting.drain(..number).collect())
+        if queue.at_work == 0 {
+            queues.remove(&self.key);
+        }
+        self.is_done = true;
+        None
     }
 }
 
 impl<K: Hash + Eq, J, R> Drop for Worker<K, J, R> {
     fn drop(&mut self) {
-        if !self.is_done {
-            lock(&self.queues).remove(&self.key);
+        if self.is_done {
+            return;
+        }
+        let mut queues = lock(&self.queues);
+        if let Some(queue) = queues.get_mut(&self.key) {
+            queue.at_work -= 1;
+            if queue.at_work == 0 {
+                queues.remove(&self.key);
+            }
         }
     }
 }
@@ -116,7 +149,7 @@ mod tests {
             together.take_part(
                 key,
                 job,
-                |waiting| waiting.min(3),
+                |waiting, at_work| if at_work < 2 { waiting.min(3) } else { 0 },
                 move |jobs| {
                     let gate = Arc::clone(&gate);
                     async move {
@@ -143,13 +176,14 @@ mod tests {
     #[tokio::test]
     async fn who_gives_up_takes_nobody_along_and_work_that_breaks_off_stops_nobody_for_good() {
         let together: Together<u8, u32, u32> = Together::default();
+        let everybody: Share = |waiting, at_work| if at_work == 0 { waiting } else { 0 };
         let work = |jobs: Vec<u32>| async move {
             tokio::task::yield_now().await;
             assert!(!jobs.contains(&13), "breaks off");
             jobs
         };
-        let given_up = together.take_part(1, 1, |waiting| waiting, work);
-        let stays = together.take_part(1, 2, |waiting| waiting, work);
+        let given_up = together.take_part(1, 1, everybody, work);
+        let stays = together.take_part(1, 2, everybody, work);
         {
             let mut given_up = std::pin::pin!(given_up);
             let once = std::future::poll_fn(|cx| {
@@ -159,7 +193,7 @@ mod tests {
             once.await;
         }
         assert_eq!(stays.await, Some(2));
-        assert_eq!(together.take_part(1, 13, |waiting| waiting, work).await, None);
-        assert_eq!(together.take_part(1, 3, |waiting| waiting, work).await, Some(3));
+        assert_eq!(together.take_part(1, 13, everybody, work).await, None);
+        assert_eq!(together.take_part(1, 3, everybody, work).await, Some(3));
     }
 }

@@ -19,7 +19,9 @@ use std::fmt::Write as _;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// How many are written by one statement at most.
-pub const TOGETHER: usize = 32;
+const TOGETHER: usize = 32;
+/// For how many a second statement begins while one is under way.
+const SECOND_FOR: usize = 3;
 
 /// All that a newcomer is. The three rows are of one organization, and of the directory that the statement is for.
 #[derive(Debug)]
@@ -166,13 +168,15 @@ fn values(newcomer: &Newcomer, address: &EmailAddress, random: &dyn Random) -> [
     ]
 }
 
-/// How many of so many that wait are written by the next statement: up to eight as they are, beyond that by the larger
-/// of a few sizes that fits, because each size is a statement of its own.
-pub const fn share(waiting: usize) -> usize {
-    match waiting {
-        0..=8 => waiting,
-        9..=15 => 8,
-        16..TOGETHER => 16,
+/// How many of those that wait are written by the next statement, when so many statements of the directory are under way:
+/// up to eight as they are, beyond that by the larger of a few sizes that fits, because each size is a statement of its
+/// own. A second statement begins for several only, while the first one may be waiting for the disk.
+pub const fn share(waiting: usize, under_way: usize) -> usize {
+    match (under_way, waiting) {
+        (1, 0..SECOND_FOR) | (2.., _) => 0,
+        (_, 0..=8) => waiting,
+        (_, 9..=15) => 8,
+        (_, 16..TOGETHER) => 16,
         _ => TOGETHER,
     }
 }

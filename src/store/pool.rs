@@ -97,6 +97,17 @@ impl Wire {
         })
     }
 
+    /// Sends rows to a `COPY … FROM STDIN`, which only PostgreSQL knows.
+    async fn copy_in(&mut self, statement: &str, rows: &[u8]) -> Result<(), SqlxError> {
+        let Self::Postgres(connection) = self else {
+            return Err(SqlxError::Protocol("only PostgreSQL takes COPY".to_owned()));
+        };
+        let mut copy = connection.copy_in_raw(statement).await?;
+        copy.send(rows).await?;
+        copy.finish().await?;
+        Ok(())
+    }
+
     /// Reads what is still to come of an earlier statement, and asks for a sign of life.
     async fn ping(&mut self) -> Result<(), SqlxError> {
         on_wire!(self, connection => connection.ping().await)
@@ -333,6 +344,12 @@ impl Pool {
         let mut lease = lease(pool).await?;
         lease.begin(if self.backend == DbBackend::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }).await?;
         Ok(lease)
+    }
+
+    /// Sends rows, in PostgreSQL's text format, to a `COPY … FROM STDIN`: all are written or none.
+    pub(super) async fn copy_in(&self, statement: &str, rows: &[u8]) -> Result<(), DbErr> {
+        let mut lease = self.lease().await?;
+        run!(lease.kept()?, wire => wire.copy_in(statement, rows)).map_err(exec_error)
     }
 
     /// Asks the database for a sign of life.

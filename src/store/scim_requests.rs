@@ -15,10 +15,9 @@ use crate::model::time::Timestamp;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Order, Query, SelectStatement};
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait, SqlErr, Statement,
 };
-use serde::Serialize;
-use uuid::Uuid;
+use std::io::Write as _;
 
 /// How many entries one page looks through at most.
 pub const WINDOW: u64 = 10_000;
@@ -202,7 +201,7 @@ pub async fn insert_all(db: &Db, _scope: InstallationScope, rows: &[ScimRequest]
     if rows.is_empty() {
         return Ok(());
     }
-    if db.is_sqlite() { insert_rows(db, rows).await } else { insert_document(db, rows).await }
+    if db.is_sqlite() { insert_rows(db, rows).await } else { copy_rows(db, rows).await }
 }
 
 /// On SQLite: by statements of a few lengths only, each of which is kept prepared.
@@ -218,87 +217,90 @@ async fn insert_rows(db: &Db, mut rows: &[ScimRequest]) -> Result<(), StoreError
     tx.commit().await
 }
 
-/// On PostgreSQL: by one statement for every length, with the rows as one parameter.
-async fn insert_document(db: &Db, rows: &[ScimRequest]) -> Result<(), StoreError> {
-    const INSERT: &str = "INSERT INTO scim_requests (organization_id, id, created_at, duration_us, method, path,
-        resource, status, error_code, error, summary, identity_provider, actor_kind, actor_id, domain, ip, request_id,
+/// On PostgreSQL: by COPY, which costs half of what INSERT does.
+async fn copy_rows(db: &Db, rows: &[ScimRequest]) -> Result<(), StoreError> {
+    const COPY: &str = "COPY scim_requests (organization_id, id, created_at, duration_us, method, path, resource,
+        status, error_code, error, summary, identity_provider, actor_kind, actor_id, domain, ip, request_id,
         request_headers, request_body, request_bytes, request_cut, response_body, response_bytes, response_cut)
-      SELECT organization_id, id, created_at, duration_us, method, path,
-        resource, status, error_code, error, summary, identity_provider, actor_kind, actor_id, domain, ip, request_id,
-        request_headers, request_body, request_bytes, request_cut, response_body, response_bytes, response_cut
-      FROM json_to_recordset(CAST($1 AS JSON)) AS entry (organization_id UUID, id UUID, created_at BIGINT,
-        duration_us BIGINT, method TEXT, path TEXT, resource TEXT, status INTEGER, error_code TEXT, error TEXT,
-        summary TEXT, identity_provider TEXT, actor_kind TEXT, actor_id TEXT, domain TEXT, ip TEXT, request_id TEXT,
-        request_headers TEXT, request_body TEXT, request_bytes BIGINT, request_cut BOOLEAN, response_body TEXT,
-        response_bytes BIGINT, response_cut BOOLEAN)
-      ON CONFLICT DO NOTHING";
-    let lines: Vec<Line<'_>> = rows.iter().map(Line::of).collect();
-    let document = serde_json::to_string(&lines).map_err(|error| DbErr::Json(error.to_string()))?;
-    let backend = db.read.get_database_backend();
-    db.write.execute_raw(Statement::from_sql_and_values(backend, INSERT, [document.into()])).await?;
-    Ok(())
+      FROM STDIN";
+    let mut lines = Lines::default();
+    for row in rows {
+        lines
+            .shown(row.organization_id.uuid())
+            .shown(row.id.uuid())
+            .shown(row.created_at.micros())
+            .shown(row.duration_us)
+            .text(&row.method)
+            .text(&row.path)
+            .text(row.resource.as_str())
+            .optional(row.status.map(|status| status.to_string()).as_deref())
+            .optional(row.error_code.as_deref())
+            .optional(row.error.as_deref())
+            .text(&row.summary)
+            .text(row.identity_provider.as_str())
+            .text(&row.actor_kind)
+            .text(&row.actor_id)
+            .optional(row.domain.as_deref())
+            .optional(row.ip.as_deref())
+            .text(&row.request_id)
+            .text(&row.request_headers)
+            .optional(row.request_body.as_deref())
+            .shown(row.request_bytes)
+            .shown(row.request_cut)
+            .optional(row.response_body.as_deref())
+            .shown(row.response_bytes)
+            .shown(row.response_cut)
+            .end();
+    }
+    match db.write.copy_in(COPY, &lines.0).await {
+        // Ids are random enough to be nobody else's: these rows were written by a try whose answer was lost.
+        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(()),
+        written => Ok(written?),
+    }
 }
 
-/// An entry as the statement takes it; fields that say nothing are left out.
-#[derive(Serialize)]
-struct Line<'r> {
-    organization_id: Uuid,
-    id: Uuid,
-    created_at: i64,
-    duration_us: i64,
-    method: &'r str,
-    path: &'r str,
-    resource: ScimResource,
-    status: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_code: Option<&'r str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'r str>,
-    summary: &'r str,
-    identity_provider: IdentityProvider,
-    actor_kind: &'r str,
-    actor_id: &'r str,
-    domain: Option<&'r str>,
-    ip: Option<&'r str>,
-    request_id: &'r str,
-    request_headers: &'r str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_body: Option<&'r str>,
-    request_bytes: i64,
-    request_cut: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    response_body: Option<&'r str>,
-    response_bytes: i64,
-    response_cut: bool,
-}
+/// Rows in the text format of COPY (PostgreSQL's manual, COPY, "Text Format").
+#[derive(Default)]
+struct Lines(Vec<u8>);
 
-impl<'r> Line<'r> {
-    fn of(row: &'r ScimRequest) -> Self {
-        Self {
-            organization_id: row.organization_id.uuid(),
-            id: row.id.uuid(),
-            created_at: row.created_at.micros(),
-            duration_us: row.duration_us,
-            method: &row.method,
-            path: &row.path,
-            resource: row.resource,
-            status: row.status,
-            error_code: row.error_code.as_deref(),
-            error: row.error.as_deref(),
-            summary: &row.summary,
-            identity_provider: row.identity_provider,
-            actor_kind: &row.actor_kind,
-            actor_id: &row.actor_id,
-            domain: row.domain.as_deref(),
-            ip: row.ip.as_deref(),
-            request_id: &row.request_id,
-            request_headers: &row.request_headers,
-            request_body: row.request_body.as_deref(),
-            request_bytes: row.request_bytes,
-            request_cut: row.request_cut,
-            response_body: row.response_body.as_deref(),
-            response_bytes: row.response_bytes,
-            response_cut: row.response_cut,
+impl Lines {
+    /// A number, an id, a truth value: nothing in it means anything to the format.
+    fn shown(&mut self, value: impl std::fmt::Display) -> &mut Self {
+        // Writing to memory does not fail.
+        let _ = write!(self.0, "{value}\t");
+        self
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        let mut rest = text.as_bytes();
+        while let Some(at) = rest.iter().position(|byte| matches!(byte, b'\\' | b'\t' | b'\n' | b'\r')) {
+            self.0.extend_from_slice(&rest[..at]);
+            self.0.extend_from_slice(match rest[at] {
+                b'\t' => b"\\t",
+                b'\n' => b"\\n",
+                b'\r' => b"\\r",
+                _ => br"\\",
+            });
+            rest = &rest[at + 1..];
+        }
+        self.0.extend_from_slice(rest);
+        self.0.push(b'\t');
+        self
+    }
+
+    fn optional(&mut self, text: Option<&str>) -> &mut Self {
+        if let Some(text) = text {
+            return self.text(text);
+        }
+        self.0.extend_from_slice(br"\N");
+        self.0.push(b'\t');
+        self
+    }
+
+    /// The row is complete.
+    fn end(&mut self) {
+        if let Some(last) = self.0.last_mut() {
+            *last = b'\n';
         }
     }
 }
