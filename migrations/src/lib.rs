@@ -46,7 +46,7 @@ impl MigratorTrait for Migrator {
 
 /// Runs statements one by one, with the column types `{uuid}`, `{bytes}`, `{json}` and `{folded}` (text in the order of
 /// its bytes, whatever the locale), and the primary key `{sequence}` that counts rows in the order of their making, in
-/// the back end's own words.
+/// the back end's own words. What begins with `{postgres}` is for PostgreSQL alone.
 async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
     let (uuid, bytes, json, folded, sequence) = match manager.get_database_backend() {
         sea_orm_migration::sea_orm::DbBackend::Postgres => (
@@ -58,7 +58,13 @@ async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbE
         ),
         _ => ("BLOB", "BLOB", "TEXT", "TEXT", "INTEGER PRIMARY KEY"),
     };
+    let is_postgres = manager.get_database_backend() == sea_orm_migration::sea_orm::DbBackend::Postgres;
     for statement in statements {
+        let statement = match statement.strip_prefix("{postgres}") {
+            Some(_) if !is_postgres => continue,
+            Some(statement) => statement,
+            None => statement,
+        };
         let sql = statement
             .replace("{uuid}", uuid)
             .replace("{bytes}", bytes)
