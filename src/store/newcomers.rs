@@ -181,9 +181,10 @@ pub const fn share(waiting: usize, under_way: usize) -> usize {
     }
 }
 
-/// Whether the database can write newcomers by one statement.
+/// Whether the database can write newcomers by one statement. A rehearsal takes the long way: there it is seen what would
+/// be told.
 pub fn can_admit(db: &Db) -> bool {
-    !db.is_sqlite()
+    !db.is_sqlite() && !db.is_rehearsed()
 }
 
 /// Writes newcomers of one directory, as many as [`share`] names, each of them if this is one: the address stands on a

@@ -357,7 +357,10 @@ impl Pool {
 
     /// Sends rows, in PostgreSQL's text format, to a `COPY … FROM STDIN`: all are written or none.
     pub(super) async fn copy_in(&self, statement: &str, rows: &[u8]) -> Result<(), DbErr> {
-        let mut lease = self.lease().await?;
+        let Source::Connections(pool) = &self.source else {
+            return Err(DbErr::Custom("a rehearsal takes no COPY".to_owned()));
+        };
+        let mut lease = lease(pool).await?;
         run!(lease.kept()?, wire => wire.copy_in(statement, rows)).map_err(exec_error)
     }
 
