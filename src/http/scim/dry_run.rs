@@ -205,12 +205,14 @@ pub async fn rehearse(
     let (mut response, traces) = carry_out(run, &captured, conformance).await?;
     let status = response.status().as_u16();
     let went_well = status < 400;
+    let is_bulk = Target::of(&captured.path) == Target::Bulk;
     let facts = response.extensions_mut().remove::<Facts>().unwrap_or_default();
     let location = response.header(header::LOCATION).map(str::to_owned);
     let bytes = response.into_body().into_bytes().await.unwrap_or_default();
     if went_well {
         remarks.extend(on_body(services, ctx, &assumed, &captured).await);
-        if captured.is_change() && conformance == Conformance::Tolerant && assumed.refusal.is_none() {
+        // A strict reader refuses operations of a bulk request one by one, and takes the request as a whole.
+        if captured.is_change() && !is_bulk && conformance == Conformance::Tolerant {
             let strict = dry_run::begin(services, ctx, organization, wanted).await?;
             let (answer, _) = carry_out(strict, &captured, Conformance::Profile).await?;
             remarks.extend(refused_in_profile(answer).await);
@@ -227,7 +229,7 @@ pub async fn rehearse(
     let request_value: Option<Value> =
         request.as_ref().and_then(|body| serde_json::from_str(&body.text).ok());
     let path = mask::path(&captured.path);
-    let changes = !traces.events.is_empty() || Target::of(&path) == Target::Bulk;
+    let changes = !traces.events.is_empty() || is_bulk;
     let summary = foretell(
         &Call {
             method: captured.method.as_str(),
@@ -245,6 +247,11 @@ pub async fn rehearse(
     if went_well && captured.is_change() && !changes {
         remarks.push(remark("nothing_changes", "", "Everything is so already: nothing would change."));
     }
+    if is_bulk && value.as_ref().is_some_and(has_given_up) {
+        let message =
+            "A dry run has 5 seconds, and not all operations were begun in time. A real call has more.";
+        remarks.push(remark("time_is_up", "", message));
+    }
     let error_code = said("scimType");
     Ok(Foretold {
         summary,
@@ -258,6 +265,15 @@ pub async fn rehearse(
         remarks,
         assumed,
     })
+}
+
+/// Whether operations of a bulk request were left out for lack of time.
+fn has_given_up(answer: &Value) -> bool {
+    let operations = answer.get("Operations").and_then(Value::as_array);
+    operations
+        .into_iter()
+        .flatten()
+        .any(|operation| operation.get("status").is_some_and(|status| status == "503"))
 }
 
 /// Carries the call out and takes it back.

@@ -128,7 +128,7 @@ pub async fn begin(
     let assumed = assume(services, ctx, scope, wanted).await?;
     let rehearsal = services.db.rehearse(PATIENCE, WITHIN).await?;
     let mut settings = services.settings.clone();
-    settings.request_timeout = WITHIN;
+    settings.request_timeout = settings.request_timeout.min(WITHIN);
     let on_stage = Services {
         db: rehearsal.db().clone(),
         clock: Arc::clone(&services.clock),
