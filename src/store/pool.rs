@@ -27,9 +27,15 @@ const TRUSTED_FOR: Duration = Duration::from_secs(5);
 /// How long it may take to bring a connection that was left midway to an end.
 const TIDY_WITHIN: Duration = Duration::from_secs(30);
 
-/// What every connection to PostgreSQL is set to. A plan is made once for a connection, and a tenant may grow from ten
-/// people to a hundred thousand before the next one: what reads a small table fastest, from its beginning to its end, is
-/// then what takes longest. Every query here names its tenant and has an index. Nothing runs long enough to be compiled.
+/// How long plans last on a new connection to PostgreSQL; then twice as long each time, up to [`PLANS_LAST`]. A plan is
+/// made once for a connection and stays until the next analysis, while a tenant may grow from ten people to a hundred
+/// thousand: what was one index as good as another is then a walk through the tenant for each look-up.
+const PLANS_LAST_FIRST: Duration = Duration::from_secs(1);
+const PLANS_LAST: Duration = Duration::from_secs(10);
+
+/// What every connection to PostgreSQL is set to, for the same reason: what reads a small table fastest, from its
+/// beginning to its end, takes longest when it has grown. Every query here names its tenant and has an index. Nothing
+/// runs long enough to be compiled.
 const POSTGRES_SETTINGS: &str = "SET enable_seqscan = off; SET jit = off";
 
 /// How to connect.
@@ -117,6 +123,15 @@ impl Wire {
         Ok(())
     }
 
+    /// Lets all prepared statements be planned anew, for the tables as they are now.
+    async fn forget_plans(&mut self) -> Result<(), SqlxError> {
+        match self {
+            Self::Postgres(connection) => connection.execute("DISCARD PLANS").await.map(drop),
+            // Plans here hang on the schema alone.
+            Self::Sqlite(_) => Ok(()),
+        }
+    }
+
     /// Reads what is still to come of an earlier statement, and asks for a sign of life.
     async fn ping(&mut self) -> Result<(), SqlxError> {
         on_wire!(self, connection => connection.ping().await)
@@ -154,6 +169,8 @@ pub(super) struct Kept {
     in_transaction: bool,
     /// A statement of the transaction failed.
     failed: bool,
+    /// How old the connection is when its plans are made anew.
+    plan_at: Duration,
 }
 
 /// Runs a statement on a connection; a future given up in the middle leaves `midway` behind.
@@ -196,12 +213,17 @@ impl managed::Manager for Manager {
     async fn create(&self) -> Result<Kept, SqlxError> {
         // Boxed, for it is large, rare, and else a part of every future that asks the database.
         let wire = Box::pin(Wire::open(&self.target)).await?;
-        Ok(Kept { wire, midway: false, in_transaction: false, failed: false })
+        Ok(Kept { wire, midway: false, in_transaction: false, failed: false, plan_at: PLANS_LAST_FIRST })
     }
 
     async fn recycle(&self, kept: &mut Kept, metrics: &Metrics) -> RecycleResult<SqlxError> {
         if metrics.last_used() > TRUSTED_FOR {
             kept.wire.ping().await?;
+        }
+        let age = metrics.age();
+        if age >= kept.plan_at {
+            kept.plan_at = age + age.min(PLANS_LAST);
+            kept.wire.forget_plans().await?;
         }
         Ok(())
     }
