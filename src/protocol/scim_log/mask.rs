@@ -88,6 +88,17 @@ fn filters_secrets(filter: &str) -> bool {
     if filter.contains('\\') { is_secret(filter) } else { filter.split('"').step_by(2).any(is_secret) }
 }
 
+/// A path, or a sentence that quotes one, without what its brackets compare, if it is about something secret.
+fn without_brackets(text: &str) -> std::borrow::Cow<'_, str> {
+    match (text.find('['), text.rfind(']')) {
+        (Some(from), to) if is_secret(text) => {
+            let rest = to.filter(|to| *to > from).and_then(|to| text.get(to..)).unwrap_or("]");
+            format!("{}[{MASK}{rest}", text.get(..from).unwrap_or_default()).into()
+        }
+        _ => text.into(),
+    }
+}
+
 /// A masked body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Masked {
@@ -103,7 +114,7 @@ pub fn body(bytes: &[u8], whole: bool) -> Option<Masked> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf".as_slice()).unwrap_or(bytes);
     let mut out = Out { text: Vec::with_capacity(bytes.len().min(KEPT) + 64), open: Vec::new(), cut: false };
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    match Node::new(&mut out).deserialize(&mut json) {
+    match Node::new(&mut out, Means::Anything).deserialize(&mut json) {
         Ok(()) if whole => json.end().ok()?,
         Ok(()) => {}
         Err(_) if out.cut => {}
@@ -169,15 +180,37 @@ impl Out {
 struct Node<'o> {
     out: &'o mut Out,
     mask: bool,
-    /// Whether the value is a filter.
-    filter: bool,
+    /// What the value, or each of several, is read as.
+    means: Means,
     /// Told whether the value is the path of something secret.
     judged: Option<&'o mut Option<bool>>,
 }
 
+/// What a text may hide secrets in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Means {
+    Anything,
+    Filter,
+    /// A path of a PATCH or, in a bulk request, of a URL; or the sentence of a refusal, which may quote one.
+    Path,
+}
+
+impl Means {
+    /// By the name in front.
+    fn of(name: &str) -> Self {
+        if name.eq_ignore_ascii_case("filter") {
+            Self::Filter
+        } else if name.eq_ignore_ascii_case("path") || name.eq_ignore_ascii_case("detail") {
+            Self::Path
+        } else {
+            Self::Anything
+        }
+    }
+}
+
 impl<'o> Node<'o> {
-    fn new(out: &'o mut Out) -> Self {
-        Self { out, mask: false, filter: false, judged: None }
+    fn new(out: &'o mut Out, means: Means) -> Self {
+        Self { out, mask: false, means, judged: None }
     }
 }
 
@@ -241,8 +274,12 @@ impl<'de> Visitor<'de> for Node<'_> {
         if let Some(judged) = self.judged {
             *judged = Some(is_secret(value));
         }
-        if gives_itself_away(value) || self.filter && filters_secrets(value) {
+        if gives_itself_away(value) || self.means == Means::Filter && filters_secrets(value) {
             self.out.mask();
+        } else if self.means == Means::Path {
+            let plain = without_brackets(value);
+            let plain = if plain.starts_with('/') { path(&plain).into() } else { plain };
+            self.out.string(&clipped(&plain, LONGEST_TEXT));
         } else {
             self.out.string(&clipped(value, LONGEST_TEXT));
         }
@@ -251,7 +288,7 @@ impl<'de> Visitor<'de> for Node<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         self.out.begin(b'[', b']');
-        while items.next_element_seed(Item(&mut *self.out))?.is_some() {}
+        while items.next_element_seed(Item(&mut *self.out, self.means))?.is_some() {}
         self.out.end();
         Ok(())
     }
@@ -262,7 +299,7 @@ impl<'de> Visitor<'de> for Node<'_> {
 }
 
 /// An element of an array, with what stands before it.
-struct Item<'o>(&'o mut Out);
+struct Item<'o>(&'o mut Out, Means);
 
 impl<'de> DeserializeSeed<'de> for Item<'_> {
     type Value = ();
@@ -270,7 +307,7 @@ impl<'de> DeserializeSeed<'de> for Item<'_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         self.0.room()?;
         self.0.comma();
-        Node::new(self.0).deserialize(deserializer)
+        Node::new(self.0, self.1).deserialize(deserializer)
     }
 }
 
@@ -302,7 +339,7 @@ fn object<'de, A: MapAccess<'de>>(out: &mut Out, mut members: A) -> Result<(), A
         let mut judged = None;
         let node = Node {
             mask: is_secret(&name) || is_value && secret_path == Some(true),
-            filter: name.eq_ignore_ascii_case("filter"),
+            means: Means::of(&name),
             judged: is_path.then_some(&mut judged),
             out: &mut *out,
         };
@@ -410,6 +447,11 @@ mod property {
                 json!({ "value": ["HIDDEN", { "x": "HIDDEN" }], "op": "add", "Path": "photos[type eq \"photo\"].value" })
             ),
             Just(json!({ "filter": "password eq \"HIDDEN\"" })),
+            Just(json!({ "Filter": ["password eq HIDDEN"] })),
+            Just(json!({ "op": "remove", "path": "photos[value eq \"HIDDEN\"]" })),
+            Just(json!({ "path": "emails[password eq \"HIDDEN" })),
+            Just(json!({ "method": "PUT", "path": "/Users/u1?token=HIDDEN" })),
+            Just(json!({ "detail": "The path \"password[value eq \\\"]HIDDEN\"]\" names nothing." })),
             Just(json!({ "nickName": "pstn_scim_HIDDEN" })),
         ];
         leaf.prop_recursive(6, 400, 40, |inner| {

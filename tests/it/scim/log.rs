@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{PATCH, Tenant, user};
+use super::{BULK, PATCH, Tenant, user};
 use crate::support::app::{TestApp, on_both, text};
 use crate::support::database::{Backend, Database};
 use crate::support::{people, postgres};
@@ -124,9 +124,18 @@ on_both! {
         let text_body = app.post("/scim/v2/Users").bearer(&acme.token).body("text/plain", "password=hidden-six");
         text_body.send().await.scim_error(415, None);
         acme.get(&format!("/Users/{}", acme.token)).send().await.scim_error(404, None);
+        let picture = json!([{ "op": "remove", "path": "photos[value eq \"hidden-seven\"]" }]);
+        acme.patch(&id, &picture).send().await;
+        acme.patch(&id, &json!([{ "op": "replace", "path": "password[value eq \"hidden-eight\"]", "value": "x" }])).send().await.scim_error(400, Some("invalidPath"));
+        acme.send("POST", "/.search", &json!({ "filter": ["password eq hidden-nine"] })).send().await.scim_error(400, Some("invalidFilter"));
+        let operations = json!([
+            { "method": "POST", "path": "/Users", "bulkId": "a", "data": { "userName": "al@acme.com", "password": "hidden-ten" } },
+            { "method": "PATCH", "path": format!("/Users/{id}"), "data": { "Operations": [{ "op": "add", "path": "password", "value": "hidden-eleven" }] } },
+        ]);
+        acme.send("POST", "/Bulk", &json!({ "schemas": [BULK], "Operations": operations })).send().await.expect(200);
 
         let rows = rows(&acme).await;
-        assert_eq!(rows.len(), 9);
+        assert_eq!(rows.len(), 13);
         let table = format!("{rows:?}");
         assert!(!table.contains("hidden") && !table.contains("hunter2"), "{table}");
         assert!(!table.contains(&acme.token) && table.contains("***"), "{table}");
