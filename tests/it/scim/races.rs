@@ -38,6 +38,34 @@ on_both! {
         assert_eq!(acme.rest("members/count").await["count"], 1);
     }
 
+    async fn whoever_is_in_the_way_of_newcomers_is_refused_alone(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        // Every other one wants the same userName, with an address of its own.
+        let bodies: Vec<_> = (0..32).map(|n| {
+            let address = format!("p{n}@acme.com");
+            let mut body = user(if n % 2 == 0 { "wanted" } else { &address });
+            body["emails"][0]["value"] = json!(address);
+            body
+        }).collect();
+        let answers = join_all(bodies.iter().map(|body| acme.post(body).send())).await;
+        let (mut made, mut refused) = (0, 0);
+        for (n, answer) in answers.iter().enumerate() {
+            if n % 2 == 1 || answer.status == 201 {
+                assert_eq!(answer.status, 201, "{answer:?}");
+                let member = acme.member(&format!("p{n}@acme.com")).await.expect("a member");
+                assert_eq!(member["status"], "active");
+                made += 1;
+            } else {
+                answer.scim_error(409, Some("uniqueness"));
+                assert!(acme.member(&format!("p{n}@acme.com")).await.is_none(), "nothing of it is left");
+                refused += 1;
+            }
+        }
+        assert_eq!((made, refused), (17, 15));
+        assert_eq!(acme.get("/Users?count=1").send().await.expect(200).json()["totalResults"], 17);
+        assert_eq!(acme.rest("members/count").await["count"], 17);
+    }
+
     async fn people_pushed_while_rest_adds_them(app: TestApp) {
         let acme = Tenant::new(&app, "Acme", "acme.com").await;
         let path = format!("/api/v1/organizations/{}/members", acme.org);
