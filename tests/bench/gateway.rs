@@ -7,6 +7,12 @@
 #[cfg(test)]
 mod cpu;
 #[cfg(test)]
+mod daily;
+#[cfg(test)]
+mod directory;
+#[cfg(test)]
+mod growth;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod installation;
@@ -21,9 +27,13 @@ mod scim;
 #[cfg(test)]
 mod sign_in;
 #[cfg(test)]
+mod subject;
+#[cfg(test)]
 mod table;
 #[cfg(test)]
 mod tenant;
+#[cfg(test)]
+mod walk;
 #[cfg(test)]
 mod yardsticks;
 

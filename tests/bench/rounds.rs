@@ -1,27 +1,30 @@
 //! The order of the measurements: set everything up, then round after round each yardstick beside the subjects that
 //! are judged by it, then the table.
 //!
-//! `cargo bench --bench gateway -- scim sign-in` measures only the parts named: `http`, `scim`, `sign-in`, `start`;
-//! `order` measures nothing and writes the linker script.
+//! `cargo bench --bench gateway -- scim sign-in` measures only the parts named: `http`, `scim`, `sign-in`, `start`,
+//! `directory` (what a request costs with 10,000 users), `growth` (the same with 1,000 and with very many users, walks
+//! through the list, large groups, memory; `users=100000` says how many are very many, on each database); `order`
+//! measures nothing and writes the linker script.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use postern::demo::dns::NameServer;
 
-use super::cpu::{Cpu, Processes, machine, postmaster, resident};
+use super::cpu::{Processes, machine, postmaster, resident};
+use super::growth;
 use super::http::write_request;
-use super::installation::{Installation, Serving};
-use super::load::{CONCURRENCY, Outcome, Repeat, run as load};
+use super::installation::Installation;
+use super::load::{CONCURRENCY, Repeat, run as load};
 use super::order;
 use super::postgres::{self, Cluster};
 use super::scim::{CREATE, LOOK_UP, Mix, scripts};
 use super::sign_in;
+use super::subject::{Figure, Subject};
 use super::table::{Samples, Table, Target, short};
-use super::tenant::Tenant;
 use super::yardsticks::{Hello, Pgbench, Work};
 
-const ROUNDS: usize = 3;
+pub const ROUNDS: usize = 3;
 const STARTS: usize = 5;
 /// Of each form in each round.
 const RESPONSES: usize = 600;
@@ -34,76 +37,16 @@ const fn seconds(tenths: u64) -> Duration {
 }
 
 /// What is measured in this run.
-struct Parts(Vec<String>);
+pub struct Parts(Vec<String>);
 
 impl Parts {
     fn asked() -> Self {
-        Self(std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect())
+        let named = |argument: &String| !argument.starts_with('-') && !argument.contains('=');
+        Self(std::env::args().skip(1).filter(named).collect())
     }
 
-    fn has(&self, part: &str) -> bool {
+    pub fn has(&self, part: &str) -> bool {
         self.0.is_empty() || self.0.iter().any(|asked| asked == part)
-    }
-}
-
-/// A gateway that serves, with its customer and the processes that it costs.
-struct Subject {
-    tenant: Tenant,
-    processes: Processes,
-    _serving: Serving,
-}
-
-impl Subject {
-    async fn new(
-        installation: &Installation,
-        names: &NameServer,
-        postmaster: Option<u32>,
-    ) -> anyhow::Result<Self> {
-        let (serving, _) = installation.start().await?;
-        let tenant = Tenant::set_up(installation, names).await?;
-        let processes = Processes { server: Some(serving.pid()), postmaster };
-        Ok(Self { tenant, processes, _serving: serving })
-    }
-
-    async fn synchronize(&self, mix: Mix, time: Duration) -> anyhow::Result<(Outcome, Cpu)> {
-        let before = self.processes.read()?;
-        let (outcome, _) = load(self.tenant.address, scripts(&self.tenant, mix), time).await?;
-        let cost = self.processes.read()?.since(before).each(outcome.requests());
-        Ok((outcome, cost))
-    }
-}
-
-/// A figure with what belongs to it.
-#[derive(Default)]
-struct Figure {
-    rate: Samples,
-    server: Samples,
-    total: Samples,
-    latencies: [[Samples; 2]; 2],
-}
-
-impl Figure {
-    fn add(&mut self, outcome: &Outcome, cost: Cpu) {
-        self.rate.push(outcome.rate());
-        self.server.push(cost.server);
-        self.total.push(cost.total());
-        for (kind, [half, most]) in self.latencies.iter_mut().enumerate() {
-            half.push(outcome.percentile(kind, 0.5));
-            most.push(outcome.percentile(kind, 0.99));
-        }
-    }
-
-    fn latency(&self, kind: usize) -> String {
-        let [half, most] = &self.latencies[kind];
-        format!("p50 {} p99 {} ms", short(half.median()), short(most.median()))
-    }
-
-    fn cost(&self) -> String {
-        format!("CPU {} ms, with database {} ms", short(self.server.median()), short(self.total.median()))
-    }
-
-    fn more(&self, kind: usize) -> String {
-        format!("{}; {}", self.latency(kind), self.cost())
     }
 }
 
@@ -137,10 +80,7 @@ pub async fn run() -> anyhow::Result<()> {
     let data: PathBuf = cluster.folder().join("data");
     let postmaster = postmaster(&data)?;
     for database in ["yardstick", "postern"] {
-        use sea_orm::ConnectionTrait as _;
-        let connection = postgres::connect(cluster.url("postgres")).await;
-        connection.execute_unprepared(&format!("CREATE DATABASE {database}")).await?;
-        connection.close().await?;
+        execute(cluster.url("postgres"), &format!("CREATE DATABASE {database}")).await?;
     }
     let names = NameServer::start().await?;
     let on_postgres = Installation::new("PostgreSQL", Some(cluster.url("postern")), names.address())?;
@@ -167,8 +107,10 @@ pub async fn run() -> anyhow::Result<()> {
             round(&parts, &subjects, &hello, &pgbench, &mut figures).await?;
         }
     }
+    let growth = growth::run(&parts, &cluster, &names).await?;
     println!("\n{header}; concurrency {CONCURRENCY}, {ROUNDS} rounds, median (lowest..highest)\n");
-    let table = table(&parts, &figures);
+    let mut table = table(&parts, &figures);
+    growth::tell(&growth, &mut table);
     print!("{table}");
     println!(
         "\n{}",
@@ -178,6 +120,14 @@ pub async fn run() -> anyhow::Result<()> {
         }
     );
     Ok(())
+}
+
+/// Runs one statement as the superuser, on a connection of its own.
+pub async fn execute(url: String, statement: &str) -> anyhow::Result<()> {
+    use sea_orm::ConnectionTrait as _;
+    let connection = postgres::connect(url).await;
+    connection.execute_unprepared(statement).await?;
+    Ok(connection.close().await?)
 }
 
 /// How long a start takes and what it leaves resident, on each in turn.
@@ -225,10 +175,8 @@ async fn round(
         let spent = database.read()?.since(before).database;
         figures.insert_cost.push(spent / (rate * f64::from(PGBENCH_SECONDS)));
         for (subject, of_subject) in subjects.iter().zip(&mut figures.scim) {
-            let measure = async |mix, time, figure: &mut Figure| -> anyhow::Result<()> {
-                let (outcome, cost) = subject.synchronize(mix, time).await?;
-                figure.add(&outcome, cost);
-                Ok(())
+            let measure = async |mix, time, figure: &mut Figure| {
+                subject.measure(scripts(&subject.tenant, mix), time, figure).await.map(drop)
             };
             measure(Mix::Both, seconds(40), &mut of_subject.mixed).await?;
             measure(Mix::LookUps, seconds(10), &mut of_subject.look_ups).await?;

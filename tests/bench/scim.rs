@@ -43,9 +43,29 @@ pub fn scripts(tenant: &Tenant, mix: Mix) -> Vec<Synchronization> {
 }
 
 /// Nobody is met twice in one run.
-fn next_person() -> u64 {
+pub fn next_person() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Asks for this person by their user name.
+pub fn write_look_up(request: &mut Vec<u8>, token: &str, scratch: &mut String, person: u64) {
+    scratch.clear();
+    let _ = write!(
+        scratch,
+        "/scim/v2/Users?filter=userName%20eq%20%22person{person}%40{DOMAIN}%22&startIndex=1&count=100"
+    );
+    write_request(request, ("GET", scratch), token, ("", b""));
+}
+
+/// Makes this person as Okta does: no more, no less.
+pub fn write_create(request: &mut Vec<u8>, token: &str, scratch: &mut String, person: u64) {
+    scratch.clear();
+    let _ = write!(
+        scratch,
+        r#"{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"person{person}@{DOMAIN}","name":{{"givenName":"Given{person}","familyName":"Family{person}"}},"emails":[{{"primary":true,"value":"person{person}@{DOMAIN}","type":"work"}}],"displayName":"Given{person} Family{person}","locale":"en-US","externalId":"00u{person:017}","groups":[],"active":true}}"#
+    );
+    write_request(request, ("POST", "/scim/v2/Users"), token, ("application/scim+json", scratch.as_bytes()));
 }
 
 impl Script for Synchronization {
@@ -61,23 +81,11 @@ impl Script for Synchronization {
         if !(create && self.mix == Mix::Both) {
             self.person = next_person();
         }
-        let person = self.person;
-        self.body.clear();
         if create {
-            // As Okta sends it: no more, no less.
-            let _ = write!(
-                self.body,
-                r#"{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"person{person}@{DOMAIN}","name":{{"givenName":"Given{person}","familyName":"Family{person}"}},"emails":[{{"primary":true,"value":"person{person}@{DOMAIN}","type":"work"}}],"displayName":"Given{person} Family{person}","locale":"en-US","externalId":"00u{person:017}","groups":[],"active":true}}"#
-            );
-            let content = ("application/scim+json", self.body.as_bytes());
-            write_request(request, ("POST", "/scim/v2/Users"), &self.token, content);
+            write_create(request, &self.token, &mut self.body, self.person);
             return Some(Step { kind: CREATE, expected: 201..=201 });
         }
-        let _ = write!(
-            self.body,
-            "/scim/v2/Users?filter=userName%20eq%20%22person{person}%40{DOMAIN}%22&startIndex=1&count=100"
-        );
-        write_request(request, ("GET", &self.body), &self.token, ("", b""));
+        write_look_up(request, &self.token, &mut self.body, self.person);
         Some(Step { kind: LOOK_UP, expected: 200..=200 })
     }
 }

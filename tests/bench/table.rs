@@ -66,6 +66,10 @@ pub enum Target<'a> {
     /// At least so many times the yardstick, named for people.
     AtLeast(f64, &'a Samples, &'a str),
     AtMost(f64, &'a str),
+    /// At most so many times another figure of the same rounds, named for people.
+    AtMostTimes(f64, &'a Samples, &'a str),
+    /// Nothing, but how it stands to another figure is told.
+    Beside(&'a Samples, &'a str),
 }
 
 /// The table, filled row by row.
@@ -88,6 +92,16 @@ impl Table {
                 let met = ratios.median() >= *share;
                 let yardstick = format!("{name} {}", short(other.median()));
                 (yardstick, spread(&ratios), format!(">= {share} x"), Some(met))
+            }
+            Target::AtMostTimes(most, other, name) => {
+                let ratios = figure.against(other);
+                let met = ratios.median() <= *most;
+                let yardstick = format!("{name} {}", short(other.median()));
+                (yardstick, spread(&ratios), format!("<= {most} x"), Some(met))
+            }
+            Target::Beside(other, name) => {
+                let yardstick = format!("{name} {}", short(other.median()));
+                (yardstick, spread(&figure.against(other)), String::new(), None)
             }
             Target::AtMost(most, unit) => {
                 let met = figure.median() <= *most;
