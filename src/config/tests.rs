@@ -28,7 +28,7 @@ fn the_built_in_file_is_complete_and_valid() {
     assert_eq!(config.database.engine, Engine::Sqlite);
     assert_eq!(config.database.url.expose_secret(), "sqlite://data/postern.db?mode=rwc");
     assert_eq!(config.security.access_token_lifetime, Duration::from_mins(5));
-    assert_eq!(config.scim.rate_per_second.get(), 25);
+    assert_eq!(config.scim.rate_per_second.get(), 50);
     assert_eq!(config.dns.challenge_label, "_postern-challenge");
     assert!(config.security.installation_key.is_none());
 }
@@ -60,7 +60,7 @@ fn values_that_contradict_each_other_are_refused() {
         ("[http]\nmetrics_listen = \"127.0.0.1:8080\"", "must differ from http.listen"),
         ("[security]\nsession_idle_minutes = 721", "must not be longer"),
         ("[scim]\ndefault_page = 201", "must not be larger than scim.max_page"),
-        ("[scim]\nburst = 30\nrate_per_second = 50", "scim.burst must be at least"),
+        ("[scim]\nburst = 30", "scim.burst must be at least"),
         ("[limits]\napi_key_burst = 2", "must be at least limits.api_key_per_second"),
         (
             "[database]\nurl = \"postgres://db/postern\"",
