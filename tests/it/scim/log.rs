@@ -144,7 +144,7 @@ on_both! {
             assert!(!entry.contains("hidden") && !entry.contains(&acme.token), "{entry}");
         }
         // What was no JSON was not kept, and the entry says so.
-        let entry = acme.rest(&format!("scim/logs/{}", rows[2].id)).await;
+        let entry = acme.rest(&format!("scim/logs/{}", rows[6].id)).await;
         assert_eq!((&entry["status"], &entry["request_body"]["note"]), (&json!(400), &json!("Not kept: it was not JSON.")));
     }
 
