@@ -48,17 +48,12 @@ impl MigratorTrait for Migrator {
 /// its bytes, whatever the locale), and the primary key `{sequence}` that counts rows in the order of their making, in
 /// the back end's own words. What begins with `{postgres}` is for PostgreSQL alone.
 async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
-    let (uuid, bytes, json, folded, sequence) = match manager.get_database_backend() {
-        sea_orm_migration::sea_orm::DbBackend::Postgres => (
-            "UUID",
-            "BYTEA",
-            "JSONB",
-            "TEXT COLLATE \"C\"",
-            "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
-        ),
-        _ => ("BLOB", "BLOB", "TEXT", "TEXT", "INTEGER PRIMARY KEY"),
-    };
     let is_postgres = manager.get_database_backend() == sea_orm_migration::sea_orm::DbBackend::Postgres;
+    let (uuid, bytes, json, folded, sequence) = if is_postgres {
+        ("UUID", "BYTEA", "JSONB", "TEXT COLLATE \"C\"", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY")
+    } else {
+        ("BLOB", "BLOB", "TEXT", "TEXT", "INTEGER PRIMARY KEY")
+    };
     for statement in statements {
         let statement = match statement.strip_prefix("{postgres}") {
             Some(_) if !is_postgres => continue,

@@ -19,7 +19,6 @@ use crate::protocol::scim_log::story::{self, Call};
 use crate::protocol::scim_log::{Target, domain, identity_provider, mask};
 use crate::store;
 use metrics::Counter;
-use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -379,22 +378,17 @@ fn kept(part: Option<&Part>) -> Option<mask::Masked> {
     mask::body(&part.taken, part.is_whole())
 }
 
-/// The same as JSON.
-fn read(masked: Option<&mask::Masked>) -> Option<Value> {
-    masked.and_then(|masked| serde_json::from_str(&masked.text).ok())
-}
-
 /// The entry of a call: masked, and told in a sentence.
 fn row(id: ScimRequestId, noted: Noted) -> ScimRequest {
     let Noted { head, status, took, request, response, facts } = noted;
     let path = mask::path(&head.path);
     let (request_body, response_body) = (kept(request.as_ref()), kept(response.as_ref()));
-    let request_value = read(request_body.as_ref());
+    let request_value = request_body.as_ref().and_then(mask::Masked::value);
     let resource = Target::of(&path).resource();
     let failed = status.is_some_and(|status| status >= 400);
     // Other answers tell nothing that the handler did not.
     let telling = failed || resource == ScimResource::Bulk;
-    let response_value = if telling { read(response_body.as_ref()) } else { None };
+    let response_value = response_body.as_ref().filter(|_| telling).and_then(mask::Masked::value);
     let said = |name: &str| {
         let value = response_value.as_ref().filter(|_| failed)?.get(name)?.as_str()?;
         Some(value.chars().take(LONGEST_ERROR).collect::<String>())

@@ -219,15 +219,14 @@ pub async fn rehearse(
         }
     }
     let body = mask::body(&bytes, true);
-    let value: Option<Value> = body.as_ref().and_then(|body| serde_json::from_str(&body.text).ok());
+    let value = body.as_ref().and_then(mask::Masked::value);
     let said = |name: &str| {
         let value = value.as_ref().filter(|_| !went_well)?.get(name)?.as_str()?;
         Some(value.to_owned())
     };
     let error = assumed.refusal.map(str::to_owned).filter(|_| status == 401).or_else(|| said("detail"));
     let request = mask::body(&captured.body, true);
-    let request_value: Option<Value> =
-        request.as_ref().and_then(|body| serde_json::from_str(&body.text).ok());
+    let request_value = request.as_ref().and_then(mask::Masked::value);
     let path = mask::path(&captured.path);
     let changes = !traces.events.is_empty() || is_bulk;
     let summary = foretell(

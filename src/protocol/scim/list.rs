@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::ScimError;
 use super::error::excerpt;
 use super::filter::{Filter, Sort};
+use super::name::member;
 use super::projection::Projection;
 use super::schema::ResourceType;
 use super::value::kind_of;
@@ -150,13 +151,13 @@ impl ListQuery {
         default_count: u64,
         max_count: u64,
     ) -> Result<Self, ScimError> {
-        let Value::Object(object) = body else {
+        if !body.is_object() {
             return Err(ScimError::invalid_syntax(format!(
                 "The body must be a JSON object, but {} was sent.",
                 kind_of(body)
             )));
-        };
-        if let Some((_, schemas)) = object.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas"))
+        }
+        if let Some(schemas) = member(body, "schemas")
             && !schemas.as_array().is_some_and(|s| {
                 s.iter().any(|urn| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_URN)))
             })
@@ -167,8 +168,7 @@ impl ListQuery {
         }
         let mut parameters = Vec::new();
         for name in NAMES {
-            let found = object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
-            let text = match found {
+            let text = match member(body, name) {
                 None | Some(Value::Null) => continue,
                 Some(Value::String(text)) => text.clone(),
                 Some(Value::Number(number)) => number.to_string(),

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::error::excerpt;
 use super::filter::{Filter, Literal, Operator};
+use super::name::member;
 use super::patch::{Change, Op, Target, numbered};
 use super::schema::{self, Attribute};
 use super::value::{self, Reading};
@@ -274,10 +275,7 @@ fn fixed() -> ScimError {
 
 /// The id that an element of the value of a remove names; what names nobody removes nobody.
 fn named_id(named: &Value) -> Option<String> {
-    let part = |name: &str| {
-        let (_, part) = named.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
-        part.as_str()
-    };
+    let part = |name: &str| member(named, name)?.as_str();
     if let Value::String(id) = named {
         return Some(id.clone());
     }

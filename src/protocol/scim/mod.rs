@@ -42,6 +42,7 @@ pub use projection::Projection;
 pub use resource::{Meta, Resource};
 pub use schema::ResourceType;
 pub use user::UserResource;
+pub use value::as_boolean;
 
 use serde_json::Value;
 

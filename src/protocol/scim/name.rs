@@ -3,10 +3,16 @@
 //! A URN has dots of its own (`…:2.0:User`), so a qualified name is split at a URN that the resource
 //! type knows, never at the last dot. An unqualified name is looked for in the core schema first, then
 //! in the extensions, because identity providers write a plain `manager`.
+use serde_json::Value;
 use thiserror::Error;
 
 use super::error::excerpt;
 use super::schema::{Attribute, ResourceType, Schema};
+
+/// The member of a JSON object by its name without case; of several, the first one. Other JSON has none.
+pub fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    value.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug)]

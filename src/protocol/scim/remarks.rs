@@ -2,9 +2,11 @@
 //!
 //! They are made by the tables that bodies are read by, beside the reading, and change nothing of it. What is refused
 //! needs no remark: the refusal says why.
+
 use serde_json::{Map, Value};
 
 use super::error::excerpt;
+use super::name::member;
 use super::path::Path;
 use super::schema::{Attribute, Kind, Mutability, ResourceType};
 
@@ -39,10 +41,6 @@ pub fn on_patch(resource_type: &ResourceType, body: &Value) -> Vec<Remark> {
         notes.operation(resource_type, operation, &format!("Operations[{index}]"));
     }
     notes.0
-}
-
-fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
-    value.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 fn joined(at: &str, name: &str) -> String {

@@ -273,7 +273,7 @@ fn check_text(attribute: &Attribute, text: &str, at: &str) -> Result<(), ScimErr
 }
 
 /// A boolean, also as the strings that Entra sends.
-pub(super) fn as_boolean(value: &Value) -> Option<bool> {
+pub fn as_boolean(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(value) => Some(*value),
         Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),

@@ -7,6 +7,7 @@
 
 use super::{clipped, holds};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use std::fmt;
 
 /// How much of a body is kept, in bytes; the last value may reach a little beyond it.
@@ -106,6 +107,13 @@ pub struct Masked {
     pub text: String,
     /// Whether something at its end is missing.
     pub cut: bool,
+}
+
+impl Masked {
+    /// The same as a value.
+    pub fn value(&self) -> Option<Value> {
+        serde_json::from_str(&self.text).ok()
+    }
 }
 
 /// Masks a body; `whole` is whether these bytes are all of it. `None` if it is not JSON.
@@ -430,7 +438,7 @@ pub fn path(path: &str) -> String {
 mod property {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::{Map, Value, json};
+    use serde_json::{Map, json};
 
     /// JSON with a secret in some of the places where secrets stand, in any order of members.
     fn tree() -> impl Strategy<Value = Value> {

@@ -8,6 +8,7 @@ mod tests;
 
 use crate::model::email::EmailAddress;
 use crate::model::scim_request::{IdentityProvider, ScimResource};
+use crate::protocol::scim::name::member;
 use serde_json::Value;
 
 /// Where a call went.
@@ -121,11 +122,6 @@ pub fn domain(path: &str, body: Option<&Value>) -> Option<String> {
 /// Whether a text has a word in it, whatever the case of its ASCII letters.
 fn holds(text: &str, word: &str) -> bool {
     text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
-}
-
-/// The member of a JSON object by its name without case, as SCIM names attributes.
-fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
-    value.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {

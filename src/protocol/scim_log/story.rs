@@ -3,8 +3,10 @@
 //! It is made of what the log keeps of the call, and of what the handler told about it. Where the body was cut, numbers
 //! say "at least".
 
-use super::{Target, clipped, member, parameter, text};
+use super::{Target, clipped, parameter, text};
 use crate::model::scim_request::ScimResource;
+use crate::protocol::scim::as_boolean;
+use crate::protocol::scim::name::member;
 use serde_json::Value;
 
 /// How long a name, a filter and the whole sentence get.
@@ -186,25 +188,15 @@ fn known<'a>(call: &Call<'a>, attribute: &str) -> Option<&'a str> {
 
 fn added_user(call: &Call<'_>) -> String {
     let who = known(call, "userName").map_or_else(|| "a user without userName".to_owned(), name);
-    match call.request.and_then(|body| member(body, "active")).and_then(truth) {
+    match call.request.and_then(|body| member(body, "active")).and_then(as_boolean) {
         Some(false) => format!("{who}, not active"),
         _ => who,
     }
 }
 
-/// `true` and `false`, also as Entra ID writes them.
-fn truth(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(value) => Some(*value),
-        Value::String(word) if word.eq_ignore_ascii_case("true") => Some(true),
-        Value::String(word) if word.eq_ignore_ascii_case("false") => Some(false),
-        _ => None,
-    }
-}
-
 fn replaced_user(call: &Call<'_>, id: &str) -> Vec<Deed> {
     let mut deeds = vec![deed("replaced", "replace", format!("the profile of {}", whom(call, id)))];
-    if call.request.and_then(|body| member(body, "active")).and_then(truth) == Some(false) {
+    if call.request.and_then(|body| member(body, "active")).and_then(as_boolean) == Some(false) {
         deeds.push(deed("set", "set", "it to not active"));
     }
     deeds
@@ -242,7 +234,7 @@ fn changed_user(call: &Call<'_>, id: &str) -> Vec<Deed> {
     let mut attributes: Vec<&str> = Vec::new();
     for (path, value) in operations(call).flat_map(named) {
         let attribute = attribute(path);
-        match value.and_then(truth) {
+        match value.and_then(as_boolean) {
             Some(active) if attribute.eq_ignore_ascii_case("active") => {
                 deeds.retain(|deed: &Deed| deed.base != "activate" && deed.base != "deactivate");
                 deeds.push(if active {
