@@ -15,6 +15,7 @@ use crate::model::id::{DomainId, OrganizationId, ScimRequestId};
 use crate::model::scim_request::ScimResource;
 use crate::model::tenant::InstallationScope;
 use crate::model::time::Timestamp;
+use crate::protocol::scim_log::quotes::Told;
 use crate::protocol::scim_log::story::{self, Call};
 use crate::protocol::scim_log::{Target, domain, identity_provider, mask};
 use crate::store;
@@ -372,22 +373,40 @@ fn number(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// What is kept of a body.
+/// What was taken of a body, if anything was.
+fn taken(part: Option<&Part>) -> Option<&Part> {
+    part.filter(|part| !part.taken.is_empty())
+}
+
+/// What is kept of the body of a request.
 fn kept(part: Option<&Part>) -> Option<mask::Masked> {
-    let part = part.filter(|part| !part.taken.is_empty())?;
+    let part = taken(part)?;
     mask::body(&part.taken, part.is_whole())
+}
+
+/// What is kept of an answer; what it quotes, only if the log says it of the request, too.
+fn kept_answer(answer: Option<&Part>, path: &str, request: Option<&Part>) -> Option<mask::Masked> {
+    let answer = taken(answer)?;
+    let whole = taken(request).and_then(|part| mask::body_within(&part.taken, part.is_whole(), TAKEN));
+    let told = Told::of(path, whole.as_ref().and_then(mask::Masked::value).as_ref());
+    mask::answer(&answer.taken, answer.is_whole(), &told)
 }
 
 /// The entry of a call: masked, and told in a sentence.
 fn row(id: ScimRequestId, noted: Noted) -> ScimRequest {
     let Noted { head, status, took, request, response, facts } = noted;
     let path = mask::path(&head.path);
-    let (request_body, response_body) = (kept(request.as_ref()), kept(response.as_ref()));
+    let request_body = kept(request.as_ref());
     let request_value = request_body.as_ref().and_then(mask::Masked::value);
     let resource = Target::of(&path).resource();
     let failed = status.is_some_and(|status| status >= 400);
-    // Other answers tell nothing that the handler did not.
+    // Other answers tell nothing that the handler did not, and refuse nothing.
     let telling = failed || resource == ScimResource::Bulk;
+    let response_body = if telling {
+        kept_answer(response.as_ref(), &path, request.as_ref())
+    } else {
+        kept(response.as_ref())
+    };
     let response_value = response_body.as_ref().filter(|_| telling).and_then(mask::Masked::value);
     let said = |name: &str| {
         let value = response_value.as_ref().filter(|_| failed)?.get(name)?.as_str()?;

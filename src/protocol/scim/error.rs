@@ -126,7 +126,7 @@ impl ScimError {
 
     /// 404: no such resource in this directory.
     pub fn not_found(noun: &str, id: &str) -> Self {
-        let id = excerpt(id, 80);
+        let id = quotable(id, 80);
         Self::new(404, format!("There is no {noun} with the id \"{id}\" in this directory."))
     }
 
@@ -159,6 +159,12 @@ pub(super) fn excerpt(text: &str, limit: usize) -> String {
     cut
 }
 
+/// The same of what may be anything, a secret too: without quotes of its own, so that where it ends can be seen and the
+/// request log can leave it out.
+pub(super) fn quotable(text: &str, limit: usize) -> String {
+    excerpt(text, limit).replace('"', "'")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,5 +182,6 @@ mod tests {
     fn quoting_is_bounded_and_clean() {
         assert_eq!(excerpt("ab\0c", 10), "abc");
         assert_eq!(excerpt(&"é".repeat(100), 3), "ééé…");
+        assert_eq!(quotable("a\"b", 10), "a'b");
     }
 }

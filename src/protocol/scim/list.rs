@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::ScimError;
-use super::error::excerpt;
+use super::error::quotable;
 use super::filter::{Filter, Sort};
 use super::name::member;
 use super::projection::Projection;
@@ -195,7 +195,7 @@ fn cursor_count(text: &str) -> Result<u64, ScimError> {
         Ok(count) if count > 0 => Ok(count),
         _ => Err(ScimError::invalid_count(format!(
             "count must be a whole number from 1 on where pages are asked for by cursor, but \"{}\" was sent.",
-            excerpt(text, 40)
+            quotable(text, 40)
         ))),
     }
 }
@@ -223,7 +223,7 @@ fn number(name: &str, text: &str) -> Result<u64, ScimError> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(ScimError::invalid_value(format!(
             "{name} must be a whole number, but \"{}\" was sent.",
-            excerpt(text, 40)
+            quotable(text, 40)
         )));
     }
     let limit = i64::MAX.unsigned_abs();

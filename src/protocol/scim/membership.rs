@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::error::excerpt;
+use super::error::quotable;
 use super::filter::{Filter, Literal, Operator};
 use super::name::member;
 use super::patch::{Change, Op, Target, numbered};
@@ -170,7 +170,7 @@ pub(super) fn ids_of(items: &[Value]) -> Result<Ids, ScimError> {
             return Err(ScimError::invalid_value(format!(
                 "{at} is of the type \"{}\"; members of a group here are users. Send the users of that group as \
                  members instead.",
-                excerpt(kind, 40)
+                quotable(kind, 40)
             )));
         }
         let Some(id) = item.get("value").and_then(Value::as_str) else {

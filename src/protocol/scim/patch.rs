@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::change;
-use super::error::excerpt;
+use super::error::quotable;
 use super::message;
 use super::path::{AttributePath, Path};
 use super::schema::{Mutability, ResourceType};
@@ -185,7 +185,7 @@ impl Reader<'_> {
             Some(Value::String(op)) => {
                 return Err(ScimError::invalid_syntax(format!(
                     "op must be add, replace or remove, but \"{}\" was sent.",
-                    excerpt(op, 40)
+                    quotable(op, 40)
                 )));
             }
             _ => return Err(ScimError::invalid_syntax("An operation needs op: add, replace or remove.")),

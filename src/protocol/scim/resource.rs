@@ -4,7 +4,7 @@
 //! not set is dropped on the way in (RFC 7644 §3.3 and §3.5.1), what it may set is checked.
 use serde_json::{Map, Value, json};
 
-use super::error::excerpt;
+use super::error::quotable;
 use super::schema::{Attribute, Mutability, ResourceType, Schema};
 use super::value::{self, Keys, Reading, kind_of};
 use super::{Conformance, ScimError};
@@ -286,8 +286,8 @@ fn check_schemas(
     };
     if profile && let Some(unknown) = items.iter().find(|item| !known(item)) {
         return Err(ScimError::invalid_syntax(format!(
-            "There is no schema {} here; /Schemas lists what there is.",
-            excerpt(&unknown.to_string(), 120)
+            "There is no schema \"{}\" here; /Schemas lists what there is.",
+            quotable(unknown.as_str().unwrap_or(&unknown.to_string()), 120)
         )));
     }
     Ok(())

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::error::excerpt;
+use super::error::{excerpt, quotable};
 use super::schema::{Attribute, Kind, Mutability};
 use super::{Conformance, ScimError};
 
@@ -210,7 +210,7 @@ fn read_simple(attribute: &Attribute, value: &Value, at: &str) -> Result<Option<
             None => Err(match value {
                 Value::String(text) => ScimError::invalid_value(format!(
                     "{at} must be true or false, but \"{}\" was sent.",
-                    excerpt(text, 40)
+                    quotable(text, 40)
                 )),
                 other => wrong_type(at, "true or false", other),
             }),

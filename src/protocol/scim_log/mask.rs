@@ -5,7 +5,8 @@
 //! not grow with the body. Whatever is kept of a body is JSON again, also where it was cut. A body that is not JSON is not
 //! kept at all.
 
-use super::{clipped, holds};
+use super::quotes::Told;
+use super::{clipped, decoded, holds};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::fmt;
@@ -23,6 +24,13 @@ const MOST_HEADERS: usize = 4096;
 
 /// What stands in the place of what is not kept.
 pub const MASK: &str = "***";
+
+/// What the `op` of a PATCH and the `method` of a bulk operation may say. Whatever else stands there may be anything: a
+/// value that slipped out of its place, for one.
+const VERBS: &[&str] = &[
+    "add", "replace", "remove", "delete", "set", "update", "test", "move", "copy", "get", "post", "put",
+    "patch",
+];
 
 /// What a name has in it if its value is nobody's business: secrets, and pictures of people.
 const SECRET: &[&str] = &[
@@ -74,9 +82,10 @@ pub fn is_secret(name: &str) -> bool {
     SECRET.iter().any(|word| holds(name, word))
 }
 
-/// Whether a value gives itself away: one of our secrets, a bearer header, a picture in a URL.
+/// Whether a value gives itself away: one of our secrets, a signed token, a bearer header, a picture in a URL.
 fn gives_itself_away(value: &str) -> bool {
     value.contains("pstn_")
+        || value.starts_with("eyJ") && value.split('.').count() == 3
         || ["bearer ", "basic ", "data:"].iter().any(|start| {
             value.len() > start.len()
                 && value.as_bytes()[..start.len()].eq_ignore_ascii_case(start.as_bytes())
@@ -118,9 +127,24 @@ impl Masked {
 
 /// Masks a body; `whole` is whether these bytes are all of it. `None` if it is not JSON.
 pub fn body(bytes: &[u8], whole: bool) -> Option<Masked> {
+    masked(bytes, whole, KEPT, None)
+}
+
+/// The same of a body of which more is to be kept than the log keeps: so many bytes.
+pub fn body_within(bytes: &[u8], whole: bool, most: usize) -> Option<Masked> {
+    masked(bytes, whole, most, None)
+}
+
+/// Masks an answer; of the call, its refusals quote only what is told of it anyway.
+pub fn answer(bytes: &[u8], whole: bool, told: &Told) -> Option<Masked> {
+    masked(bytes, whole, KEPT, Some(told))
+}
+
+fn masked(bytes: &[u8], whole: bool, most: usize, told: Option<&Told>) -> Option<Masked> {
     // Some clients put a byte order mark in front.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf".as_slice()).unwrap_or(bytes);
-    let mut out = Out { text: Vec::with_capacity(bytes.len().min(KEPT) + 64), open: Vec::new(), cut: false };
+    let text = Vec::with_capacity(bytes.len().min(most) + 64);
+    let mut out = Out { text, open: Vec::new(), cut: false, most, told };
     let mut json = serde_json::Deserializer::from_slice(bytes);
     match Node::new(&mut out, Means::Anything).deserialize(&mut json) {
         Ok(()) if whole => json.end().ok()?,
@@ -142,14 +166,17 @@ pub fn body(bytes: &[u8], whole: bool) -> Option<Masked> {
 }
 
 /// What is written.
-struct Out {
+struct Out<'t> {
     text: Vec<u8>,
     /// The brackets that are open, innermost last, by what closes them.
     open: Vec<u8>,
     cut: bool,
+    /// How much is written.
+    most: usize,
+    told: Option<&'t Told>,
 }
 
-impl Out {
+impl Out<'_> {
     fn string(&mut self, text: &str) {
         // Writing to memory does not fail.
         let _ = serde_json::to_writer(&mut self.text, text);
@@ -161,7 +188,7 @@ impl Out {
 
     /// Ends the walk if enough is written.
     fn room<E: serde::de::Error>(&mut self) -> Result<(), E> {
-        if self.text.len() < KEPT {
+        if self.text.len() < self.most {
             return Ok(());
         }
         self.cut = true;
@@ -185,8 +212,8 @@ impl Out {
 }
 
 /// A value on its way from the text to the masked text.
-struct Node<'o> {
-    out: &'o mut Out,
+struct Node<'o, 't> {
+    out: &'o mut Out<'t>,
     mask: bool,
     /// What the value, or each of several, is read as.
     means: Means,
@@ -199,8 +226,12 @@ struct Node<'o> {
 enum Means {
     Anything,
     Filter,
-    /// A path of a PATCH or, in a bulk request, of a URL; or the sentence of a refusal, which may quote one.
+    /// A path of a PATCH or, in a bulk request, of a URL.
     Path,
+    /// The sentence of a refusal, which may quote anything.
+    Sentence,
+    /// What an operation does.
+    Verb,
 }
 
 impl Means {
@@ -208,21 +239,34 @@ impl Means {
     fn of(name: &str) -> Self {
         if name.eq_ignore_ascii_case("filter") {
             Self::Filter
-        } else if name.eq_ignore_ascii_case("path") || name.eq_ignore_ascii_case("detail") {
+        } else if name.eq_ignore_ascii_case("path") {
             Self::Path
+        } else if name.eq_ignore_ascii_case("detail") {
+            Self::Sentence
+        } else if name.eq_ignore_ascii_case("op") || name.eq_ignore_ascii_case("method") {
+            Self::Verb
         } else {
             Self::Anything
         }
     }
 }
 
-impl<'o> Node<'o> {
-    fn new(out: &'o mut Out, means: Means) -> Self {
+impl<'o, 't> Node<'o, 't> {
+    fn new(out: &'o mut Out<'t>, means: Means) -> Self {
         Self { out, mask: false, means, judged: None }
+    }
+
+    fn number(self, value: &impl serde::Serialize) {
+        if self.means == Means::Verb {
+            self.out.mask();
+        } else {
+            // Writing to memory does not fail.
+            let _ = serde_json::to_writer(&mut self.out.text, value);
+        }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Node<'_> {
+impl<'de> DeserializeSeed<'de> for Node<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -246,7 +290,7 @@ impl ReadOver for IgnoredAny {
     }
 }
 
-impl<'de> Visitor<'de> for Node<'_> {
+impl<'de> Visitor<'de> for Node<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -264,17 +308,17 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.out.text.extend_from_slice(value.to_string().as_bytes());
+        self.number(&value);
         Ok(())
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.out.text.extend_from_slice(value.to_string().as_bytes());
+        self.number(&value);
         Ok(())
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        let _ = serde_json::to_writer(&mut self.out.text, &value);
+        self.number(&value);
         Ok(())
     }
 
@@ -282,8 +326,18 @@ impl<'de> Visitor<'de> for Node<'_> {
         if let Some(judged) = self.judged {
             *judged = Some(is_secret(value));
         }
-        if gives_itself_away(value) || self.means == Means::Filter && filters_secrets(value) {
+        let hide = match self.means {
+            Means::Filter => filters_secrets(value),
+            Means::Verb => !VERBS.iter().any(|verb| value.eq_ignore_ascii_case(verb)),
+            Means::Anything | Means::Path | Means::Sentence => false,
+        };
+        if hide || gives_itself_away(value) {
             self.out.mask();
+        } else if self.means == Means::Sentence {
+            let plain = without_brackets(value);
+            let plain =
+                self.out.told.map_or_else(|| plain.clone(), |told| told.only(&plain).into_owned().into());
+            self.out.string(&clipped(&plain, LONGEST_TEXT));
         } else if self.means == Means::Path {
             let plain = without_brackets(value);
             let plain = if plain.starts_with('/') { path(&plain).into() } else { plain };
@@ -301,15 +355,20 @@ impl<'de> Visitor<'de> for Node<'_> {
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        if self.means == Means::Verb {
+            while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            self.out.mask();
+            return Ok(());
+        }
         object(self.out, members)
     }
 }
 
 /// An element of an array, with what stands before it.
-struct Item<'o>(&'o mut Out, Means);
+struct Item<'o, 't>(&'o mut Out<'t>, Means);
 
-impl<'de> DeserializeSeed<'de> for Item<'_> {
+impl<'de> DeserializeSeed<'de> for Item<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -320,7 +379,7 @@ impl<'de> DeserializeSeed<'de> for Item<'_> {
 }
 
 /// An object; the `value` of a PATCH operation is masked if its `path`, before or behind it, is that of something secret.
-fn object<'de, A: MapAccess<'de>>(out: &mut Out, mut members: A) -> Result<(), A::Error> {
+fn object<'de, A: MapAccess<'de>>(out: &mut Out<'_>, mut members: A) -> Result<(), A::Error> {
     out.begin(b'{', b'}');
     let depth = out.open.len();
     let mut secret_path = None;
@@ -403,6 +462,13 @@ pub fn headers<'h>(headers: impl Iterator<Item = (&'h str, &'h [u8])>) -> String
     text
 }
 
+/// Whether a segment of a path is a secret, or a name and a secret.
+fn is_secret_segment(segment: &str) -> bool {
+    let decoded = decoded(segment);
+    let named = decoded.split_once(['=', ':', ';']).is_some_and(|(name, _)| is_secret(name));
+    named || gives_itself_away(&decoded) || gives_itself_away(segment)
+}
+
 /// A path with its query, without secrets.
 pub fn path(path: &str) -> String {
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
@@ -411,7 +477,7 @@ pub fn path(path: &str) -> String {
         if index > 0 {
             masked.push('/');
         }
-        masked.push_str(if segment.contains("pstn_") { MASK } else { segment });
+        masked.push_str(if is_secret_segment(segment) { MASK } else { segment });
     }
     for (index, pair) in query.into_iter().flat_map(|query| query.split('&')).enumerate() {
         masked.push(if index == 0 { '?' } else { '&' });

@@ -2,6 +2,7 @@
 //! plain sentence on what happened. Pure: text and JSON in, text out.
 
 pub mod mask;
+pub mod quotes;
 pub mod story;
 #[cfg(test)]
 mod tests;
@@ -133,6 +134,14 @@ fn parameter(path: &str, name: &str) -> Option<String> {
     let (_, query) = path.split_once('?')?;
     let mut pairs = url::form_urlencoded::parse(query.as_bytes());
     pairs.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.into_owned())
+}
+
+/// A part of a path without its escapes.
+fn decoded(part: &str) -> String {
+    // These mean nothing else in a path.
+    let guarded = part.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
+    let decoded = url::form_urlencoded::parse(guarded.as_bytes()).next();
+    decoded.map(|(text, _)| text.into_owned()).unwrap_or_default()
 }
 
 /// The beginning of a text, so long and no longer, with a sign that it goes on.

@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::{BULK, PATCH, Tenant, user};
-use crate::support::app::{TestApp, on_both, text};
+use crate::support::app::{Answer, TestApp, on_both, text};
 use crate::support::database::{Backend, Database};
 use crate::support::{people, postgres};
 
@@ -146,6 +146,41 @@ on_both! {
         // What was no JSON was not kept, and the entry says so.
         let entry = acme.rest(&format!("scim/logs/{}", rows[6].id)).await;
         assert_eq!((&entry["status"], &entry["request_body"]["note"]), (&json!(400), &json!("Not kept: it was not JSON.")));
+    }
+
+    async fn what_only_a_refusal_quotes_is_not_kept(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let id = acme.user("jo@acme.com").await;
+        let said = |answer: &Answer| answer.json()["detail"].as_str().expect("a sentence").to_owned();
+        // The caller is told what was wrong, with the value that slipped out of its place.
+        let op = acme.patch(&id, &json!([{ "op": "hidden\"one", "path": "title", "value": "x" }])).send().await;
+        op.scim_error(400, Some("invalidSyntax"));
+        assert!(said(&op).contains("\"hidden'one\" was sent"), "{}", op.body);
+        acme.patch(&id, &json!([{ "op": { "x": "hidden-two" }, "path": "title" }])).send().await.scim_error(400, Some("invalidSyntax"));
+        let gone = acme.get("/Users/password=hidden-three").send().await;
+        gone.scim_error(404, None);
+        assert!(said(&gone).contains("hidden-three"), "{}", gone.body);
+        let operations = json!([
+            { "method": "DELETE", "path": "/Users/x?access_token=hidden-four" },
+            { "method": "PATCH", "path": "/Groups/secret:hidden-five", "data": { "Operations": [{ "op": "add", "path": "displayName", "value": "x" }] } },
+            { "method": "hidden-six", "path": "/Users" },
+            { "method": "PUT", "path": "/Nowhere/token=\"hidden-seven\"", "data": {} },
+            { "method": "PATCH", "path": format!("/Users/{id}"), "data": { "Operations": [{ "op": ["hidden-8"], "path": "title" }, { "op": "Hidden-9" }] } },
+            { "method": "DELETE", "path": "/Users/nobody-at-all" },
+        ]);
+        let bulk = acme.send("POST", "/Bulk", &json!({ "schemas": [BULK], "Operations": operations })).send().await.expect(200);
+        for told in ["hidden-four", "hidden-five", "hidden-six", "hidden-seven"] {
+            assert!(bulk.body.contains(told), "{}", bulk.body);
+        }
+
+        let rows = rows(&acme).await;
+        assert_eq!(rows.len(), 5);
+        let table = format!("{rows:?}").to_lowercase();
+        assert!(!table.contains("hidden"), "{table}");
+        // What the log says of the call anyway is still quoted, and so are the server's own words.
+        assert!(table.contains("no user with the id \\\\\\\"nobody-at-all\\\\\\\" in this directory"), "{table}");
+        assert_eq!(rows[3].error.as_deref(), Some("op must be add, replace or remove, but \"***\" was sent."));
+        assert_eq!(rows[1].path, "/scim/v2/Users/***");
     }
 
     async fn a_large_body_is_cut_and_its_entry_says_so(app: TestApp) {

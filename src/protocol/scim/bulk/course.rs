@@ -11,7 +11,7 @@
 //! groups of a user are read-only.
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
-use super::super::error::excerpt;
+use super::super::error::quotable;
 use super::reference::each;
 use super::{BulkRequest, Entry, Kind, Method, Operation, ScimError, Target, order, plain};
 
@@ -242,7 +242,7 @@ fn posts(entries: &mut [Entry]) -> HashMap<String, (usize, Option<Kind>)> {
         if let Some(bulk_id) = entry.bulk_id.as_ref().filter(|bulk_id| doubled.contains(*bulk_id)) {
             entry.asked = Err(ScimError::invalid_value(format!(
                 "The bulkId \"{}\" stands at more than one POST of the request; each needs one of its own.",
-                excerpt(bulk_id, 80)
+                quotable(bulk_id, 80)
             )));
         }
     }
@@ -270,21 +270,21 @@ fn follow_each_other(entries: &[Entry], needs: &mut [BTreeSet<usize>]) {
 fn unknown(bulk_id: &str) -> ScimError {
     ScimError::invalid_value(format!(
         "No POST of this request has the bulkId \"{}\" that is referred to.",
-        excerpt(bulk_id, 80)
+        quotable(bulk_id, 80)
     ))
 }
 
 fn failed(bulk_id: &str) -> ScimError {
     ScimError::invalid_value(format!(
         "The POST with the bulkId \"{}\" that is referred to failed, so that there is no id to put here.",
-        excerpt(bulk_id, 80)
+        quotable(bulk_id, 80)
     ))
 }
 
 fn other_kind(bulk_id: &str, kind: Kind) -> ScimError {
     ScimError::invalid_value(format!(
         "The POST with the bulkId \"{}\" makes no {}, so that there is none below {}.",
-        excerpt(bulk_id, 80),
+        quotable(bulk_id, 80),
         kind.name(),
         kind.endpoint()
     ))

@@ -11,7 +11,7 @@ pub use course::{Course, Ready, Step};
 
 use serde_json::{Value, json};
 
-use super::error::excerpt;
+use super::error::quotable;
 use super::message;
 use super::value::{Keys, kind_of, refuse_unknown};
 use super::{Conformance, ScimError};
@@ -140,9 +140,9 @@ impl BulkRequest {
                 Some(number) if number > 0 => Some(number),
                 _ => {
                     return Err(ScimError::invalid_value(format!(
-                        "failOnErrors must be a whole number from 1, but {} was sent; leave it out to carry out all \
+                        "failOnErrors must be a whole number from 1, but \"{}\" was sent; leave it out to carry out all \
                          operations.",
-                        excerpt(&sent.to_string(), 40)
+                        quotable(&sent.to_string(), 40)
                     )));
                 }
             },
@@ -198,7 +198,7 @@ impl Entry {
         let (path, version, data) = (keys.take("path"), keys.take("version"), keys.take("data"));
         let text = method.and_then(Value::as_str).unwrap_or_default();
         let known = Method::parse(text);
-        self.method = known.map_or_else(|| excerpt(text, 20), |method| method.as_str().to_owned());
+        self.method = known.map_or_else(|| quotable(text, 20), |method| method.as_str().to_owned());
         self.bulk_id = match bulk_id {
             Some(Value::String(id)) if !id.is_empty() && id.len() <= MAX_BULK_ID => Some(id.clone()),
             None | Some(Value::Null) => None,
@@ -285,7 +285,7 @@ fn read_path(path: Option<&Value>, method: Method) -> Result<(Kind, Option<Targe
             "There is no {} at the path \"{}\" in a bulk request: POST goes to /Users and /Groups, PUT, PATCH and DELETE \
              to a resource below them, by its id or by bulkId:… of the POST that makes it.",
             method.as_str(),
-            excerpt(path, 120)
+            quotable(path, 120)
         ))),
     }
 }

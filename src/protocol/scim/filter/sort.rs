@@ -27,7 +27,7 @@ impl Sort {
             Some(order) if order.eq_ignore_ascii_case("ascending") => false,
             Some(order) if order.eq_ignore_ascii_case("descending") => true,
             Some(order) => {
-                let order = super::super::error::excerpt(order, 40);
+                let order = super::super::error::quotable(order, 40);
                 return Err(ScimError::invalid_value(format!(
                     "sortOrder must be \"ascending\" or \"descending\", but \"{order}\" was sent."
                 )));

@@ -38,7 +38,7 @@ pub(super) struct Place {
 
 /// The same sentence for an id that is nobody's, for another directory's user and for what is no id at all.
 fn unknown(id: &str) -> Refusal {
-    let id: String = id.chars().filter(|c| !c.is_control()).take(80).collect();
+    let id: String = id.chars().filter(|c| !c.is_control() && *c != '"').take(80).collect();
     ScimError::invalid_value(format!(
         "There is no user with the id \"{id}\" in this directory, so that it cannot be a member. Members are named by \
          the id of a User; create the user first. Nothing was changed."
