@@ -11,7 +11,7 @@ pub use crate::store::invites::Invite;
 use super::members::{Joining, Names, join, read_email, rows_by_address};
 use super::organizations::{Organization, reach};
 use super::permissions::{Action, highest_role};
-use super::{Ctx, Error, FieldError, Services, access, managed};
+use super::{Ctx, Error, FieldError, Services, access, directory_users, managed};
 use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
 use crate::model::id::{ApiKeyId, InviteId, OrganizationId};
@@ -234,7 +234,8 @@ pub(super) async fn owner_behind(
     }
 }
 
-/// Accepts the invite behind a secret: its address becomes a member with the invite's role, once.
+/// Accepts the invite behind a secret: its address becomes a member with the invite's role, once. Where the directory
+/// holds somebody with the address, its directory user stands for the member from then on.
 ///
 /// # Errors
 /// [`Error::Refused`] `invite_invalid`, one answer for what was never given out, used up or taken back;
@@ -257,6 +258,7 @@ pub async fn accept(services: &Services, ctx: &Ctx, secret: &str) -> Result<Acce
     }
     let tx = services.begin().await?;
     let owner = owner_behind(&tx, scope, &invite).await?.ok_or_else(invalid)?;
+    let waiting = directory_users::waiting(&tx, scope, &invite.email).await?;
     let user = store::users::obtain(&tx, &invite.email, ctx.now, &*services.random).await?.id;
     // The member's row before the invite's: the order in which ending somebody's access takes them, too.
     let (own, others) = rows_by_address(&tx, scope, user, &invite.email).await?;
@@ -297,6 +299,9 @@ pub async fn accept(services: &Services, ctx: &Ctx, secret: &str) -> Result<Acce
             join(services, &tx, ctx, scope, joining, before).await?
         }
     };
+    if let Some(waiting) = &waiting {
+        directory_users::let_in(services, &tx, ctx, scope, waiting, user).await?;
+    }
     let data = json!({ "email": invite.email, "role": invite.role, "user_id": user });
     services.record(&tx, ctx, scope.organization(), EventKind::InviteAccepted, invite.id, data).await?;
     let organization =

@@ -9,8 +9,9 @@
 
 use super::{Error, roles};
 use crate::model::email::EmailAddress;
-use crate::model::state::{ProvisioningMode, Role, Source};
+use crate::model::state::{ForeignAddresses, ProvisioningMode, Role, Source};
 use crate::model::tenant::TenantScope;
+use crate::store::directory_users::DirectoryUser;
 use crate::store::members::Member;
 use crate::store::{self, Tx};
 
@@ -65,8 +66,12 @@ pub(super) async fn check_newcomer(
 /// # Errors
 /// 409 `managed_by_directory`.
 pub(super) async fn check_names(tx: &Tx, scope: TenantScope, member: &Member) -> Result<(), Error> {
-    let stands = store::directory_users::find_by_user(tx, scope, member.user_id).await?.is_some();
-    let directory = if stands {
+    let standing = store::directory_users::find_by_user(tx, scope, member.user_id).await?;
+    let kept = match &standing {
+        Some(standing) => !let_in_from_elsewhere(tx, scope, standing).await?,
+        None => false,
+    };
+    let directory = if kept {
         named(tx, scope).await?
     } else if member.source == Source::Scim
         && let Some(directory) = alone(tx, scope).await?
@@ -82,6 +87,17 @@ pub(super) async fn check_names(tx: &Tx, scope: TenantScope, member: &Member) ->
              would overwrite a change made here: change them there. Role and access can be changed here."
         ),
     ))
+}
+
+/// Whether the directory held somebody on another domain until an administrator let the person in: then it carries no
+/// name to the member.
+async fn let_in_from_elsewhere(tx: &Tx, scope: TenantScope, standing: &DirectoryUser) -> Result<bool, Error> {
+    let settings = store::directories::settings(tx, scope).await?;
+    if settings.is_none_or(|settings| settings.foreign_addresses != ForeignAddresses::Hold) {
+        return Ok(false);
+    }
+    let domains = store::domains::list_of_directory(tx, scope).await?;
+    Ok(!roles::speaks_for(&domains, standing.address.as_ref()))
 }
 
 /// Whether a member may be given another role by hand.

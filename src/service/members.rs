@@ -8,7 +8,7 @@ pub use crate::store::members::{Member, MemberFilter};
 
 use super::organizations::{check_search, expect_version, reach};
 use super::permissions::{Action, highest_role};
-use super::{Ctx, Error, FieldError, Services, access, managed};
+use super::{Ctx, Error, FieldError, Services, access, directory_users, managed};
 use crate::model::actor::Actor;
 use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
@@ -193,6 +193,9 @@ pub async fn add(
     if new.role == Role::Owner {
         store::organizations::lock_owners(&tx, scope).await?;
     }
+    // An owner is nobody's to put out but owners'.
+    let waiting =
+        if new.role == Role::Owner { None } else { directory_users::waiting(&tx, scope, &email).await? };
     let user = store::users::obtain(&tx, &email, ctx.now, &*services.random).await?.id;
     let (own, others) = rows_by_address(&tx, scope, user, &email).await?;
     for row in own.iter().chain(&others) {
@@ -212,6 +215,9 @@ pub async fn add(
     }
     let joining = Joining { user, email, role: new.role, source: Source::Rest, names };
     let member = join(services, &tx, ctx, scope, joining, own).await.map_err(taken_meanwhile)?;
+    if let Some(waiting) = &waiting {
+        directory_users::let_in(services, &tx, ctx, scope, waiting, user).await?;
+    }
     tx.commit().await?;
     if member.role == Role::Owner {
         services.caches.api_keys.clear();

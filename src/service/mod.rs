@@ -11,6 +11,7 @@ pub mod cache;
 pub mod connections;
 pub mod credentials;
 pub mod directories;
+pub mod directory_users;
 pub mod discovery;
 pub mod dns_check;
 pub mod domains;

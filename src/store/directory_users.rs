@@ -1,4 +1,4 @@
-//! Queries of directory users. Lists are made by [`super::scim`].
+//! Queries of directory users. The lists of the protocol are made by [`super::scim`].
 
 pub use super::entities::directory_users::Model as DirectoryUser;
 
@@ -8,8 +8,9 @@ use super::error::StoreError;
 use super::scim::{Stored, Users, totals};
 use crate::model::email::EmailAddress;
 use crate::model::id::{DirectoryId, DirectoryUserId, UserId};
+use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::tenant::TenantScope;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
 fn of(scope: TenantScope, directory: DirectoryId) -> Condition {
     Condition::all()
@@ -64,6 +65,66 @@ pub async fn is_held_inactive(
         .one(conn.inner())
         .await?;
     Ok(found.is_some())
+}
+
+/// The held directory user with this address, locked until the transaction ends; of several an active one, the oldest.
+pub async fn lock_held(
+    conn: &impl Conn,
+    scope: TenantScope,
+    address: &EmailAddress,
+) -> Result<Option<DirectoryUser>, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::OrganizationId.eq(scope.organization()))
+        .filter(Column::Address.eq(address.clone()))
+        .filter(Column::UserId.is_null())
+        .order_by_desc(Column::Active)
+        .order_by_asc(Column::Id)
+        .limit(1)
+        .lock_exclusive()
+        .one(conn.inner())
+        .await?)
+}
+
+/// Lets a held directory user stand for a user who is a member. The resource stays as it was, and its version.
+pub async fn stand_for(
+    conn: &impl Conn,
+    scope: TenantScope,
+    id: DirectoryUserId,
+    user: UserId,
+) -> Result<bool, StoreError> {
+    let done = Entity::update_many()
+        .col_expr(Column::UserId, user.into())
+        .filter(Column::OrganizationId.eq(scope.organization()))
+        .filter(Column::Id.eq(id))
+        .filter(Column::UserId.is_null())
+        .exec(conn.inner())
+        .await?;
+    Ok(done.rows_affected > 0)
+}
+
+/// A page in the order of their making: of all, of those who are held, or of those who are not.
+pub async fn page(
+    conn: &impl Conn,
+    scope: TenantScope,
+    directory: DirectoryId,
+    held: Option<bool>,
+    request: &PageRequest,
+) -> Result<Page<DirectoryUser>, StoreError> {
+    let held = held.map(|held| if held { Column::UserId.is_null() } else { Column::UserId.is_not_null() });
+    let filter = of(scope, directory).add_option(held);
+    let total = if request.include_total {
+        Some(Entity::find().filter(filter.clone()).count(conn.inner()).await?)
+    } else {
+        None
+    };
+    let after = request.cursor.as_ref().map(|cursor| Column::Id.gt(DirectoryUserId(cursor.id)));
+    let rows = Entity::find()
+        .filter(filter.add_option(after))
+        .order_by_asc(Column::Id)
+        .limit(request.limit() + 1)
+        .all(conn.inner())
+        .await?;
+    Ok(Page::from_rows(rows, request.limit(), total, |row| Cursor::after_id(row.id.uuid())))
 }
 
 /// The directory user with this userName, folded.

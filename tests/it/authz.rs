@@ -89,6 +89,8 @@ fn rows() -> BTreeMap<&'static str, (For, Value)> {
         ("list_scim_logs", (Admins(&["scim:read"]), none())),
         ("get_scim_log", (Admins(&["scim:read"]), none())),
         ("list_domain_scim_logs", (Admins(&["scim:read"]), none())),
+        ("list_directory_users", (Admins(&["scim:read"]), none())),
+        ("get_directory_user", (Admins(&["scim:read"]), none())),
         ("create_domain_scim_token", (Admins(&["scim:write", "trust"]), none())),
         ("add_member", (Admins(&["organization_member:write"]), json!({ "email": "new@acme.test" }))),
         ("list_members", (Members(&["organization_member:read"]), none())),
@@ -169,6 +171,7 @@ fn operations(organization: &str) -> Vec<Operation> {
             ("log_id", "srq"),
             ("user_id", "usr"),
             ("invite_id", "inv"),
+            ("directory_user_id", "dus"),
             ("group_id", "grp"),
             ("api_key_id", "key"),
         ] {

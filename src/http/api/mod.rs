@@ -8,6 +8,7 @@ pub mod caller;
 pub mod connection_views;
 pub mod connections;
 pub mod directories;
+pub mod directory_users;
 pub mod docs;
 pub mod domains;
 pub mod dto;
@@ -55,12 +56,12 @@ pub enum Tag {
     Me,
 }
 
-/// All nouns.
+/// All nouns; two in a pair where more would be too many for one tuple.
 pub type Nouns = (
     organizations::OrganizationsApi,
     domains::DomainsApi,
     connections::ConnectionsApi,
-    directories::DirectoriesApi,
+    (directories::DirectoriesApi, directory_users::DirectoryUsersApi),
     scim_tokens::ScimTokensApi,
     scim_clients::ScimClientsApi,
     scim_requests::ScimRequestsApi,
@@ -81,7 +82,7 @@ pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
         organizations::OrganizationsApi,
         domains::DomainsApi,
         connections::ConnectionsApi,
-        directories::DirectoriesApi,
+        (directories::DirectoriesApi, directory_users::DirectoryUsersApi),
         scim_tokens::ScimTokensApi,
         scim_clients::ScimClientsApi,
         scim_requests::ScimRequestsApi,

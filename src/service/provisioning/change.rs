@@ -13,7 +13,7 @@ use super::{
 use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
 use crate::model::id::{DirectoryId, DirectoryUserId, UserId};
-use crate::model::state::MemberStatus;
+use crate::model::state::{MemberStatus, Source};
 use crate::model::tenant::TenantScope;
 use crate::protocol::scim::patch::Target;
 use crate::protocol::scim::{PatchRequest, ResourceType, ScimError, UserResource};
@@ -218,10 +218,19 @@ async fn linked(
         || row.family_name != before.family_name
         || row.display_name != before.display_name
         || row.external_id != before.external_id;
-    if !(allowed && said) {
+    if !said || !allowed && !returning {
         return Ok(None);
     }
     let Some(member) = store::members::lock(change.tx, change.scope, user).await? else { return Ok(None) };
+    if !allowed {
+        // Whom an administrator let in, whatever the domain, the directory only puts out and lets back.
+        let let_in = matches!(member.source, Source::Invite | Source::Rest);
+        if !let_in || member.status == MemberStatus::Active {
+            return Ok(None);
+        }
+        let after = member.clone();
+        return change.let_back(member, after).await.map(Some);
+    }
     if returning && member.status != MemberStatus::Active {
         let address = row.address.clone();
         return change.give_back(member, address.as_ref(), row).await.map(Some);

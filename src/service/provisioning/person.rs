@@ -218,20 +218,25 @@ impl Change<'_> {
         self.give_back(member, Some(address), row).await
     }
 
-    /// Gives access back where SCIM took it (rule 13), as an ordinary member.
+    /// Gives access back where SCIM took it (rule 13), as an ordinary member, with what the directory says of the person.
     pub(super) async fn give_back(
         &mut self,
         member: Member,
         address: Option<&EmailAddress>,
         row: &DirectoryUser,
     ) -> Result<Outcome, Refusal> {
+        let (described, _) = described(member.clone(), address, row);
+        self.let_back(member, described).await
+    }
+
+    /// Gives access back where SCIM took it (rule 13), as an ordinary member, who is `after` then.
+    pub(super) async fn let_back(&mut self, member: Member, after: Member) -> Result<Outcome, Refusal> {
         if access::may_reactivate(self.ctx, &member, Source::Scim).is_err() {
             // What the directory said before, it says no more; the administrator's word stands.
             access::waive(self.tx, self.ctx, self.scope, member, Source::Scim).await?;
             return Ok(Outcome::DeactivatedElsewhere);
         }
-        let (described, _) = described(member, address, row);
-        access::give_back(self.services, self.tx, self.ctx, self.scope, described, Role::Member).await?;
+        access::give_back(self.services, self.tx, self.ctx, self.scope, after, Role::Member).await?;
         Ok(Outcome::Reactivated)
     }
 

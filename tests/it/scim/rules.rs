@@ -90,6 +90,85 @@ on_both! {
         assert_eq!(acme.member("guest@acme.com").await.expect("a tombstone")["status"], "deactivated");
     }
 
+    async fn who_is_held_gets_in_by_an_invite_and_is_put_out_by_the_directory(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let rival = Tenant::new(&app, "Rival", "rival.com").await;
+        acme.set("scim", &json!({ "foreign_addresses": "hold" })).await;
+        let mut ids = Vec::new();
+        for name in ["jo@acme.com", "guest@other.com", "helper@other.com", "no-address"] {
+            app.clock.advance(Duration::from_secs(1));
+            ids.push(acme.user(name).await);
+        }
+        let [_, guest, helper, nameless] = ids.as_slice() else { unreachable!("four were made") };
+        let held = async || {
+            let page = acme.rest("scim/users?held=true&include_total=true").await;
+            let users = page["data"].as_array().expect("a page").clone();
+            assert_eq!(page["total"], users.len(), "{page}");
+            let names = users.iter().map(|user| {
+                assert_eq!((&user["held"], user.get("user_id")), (&json!(true), None), "{user}");
+                text(user, "user_name").to_owned()
+            });
+            names.collect::<Vec<String>>()
+        };
+        assert_eq!(held().await, ["guest@other.com", "helper@other.com", "no-address"]);
+        let all = acme.rest("scim/users?limit=3").await;
+        assert_eq!(all["data"].as_array().map(Vec::len), Some(3));
+        let rest = acme.rest(&format!("scim/users?limit=3&cursor={}", text(&all, "next_cursor"))).await;
+        assert_eq!((&rest["data"][0]["scim_id"], rest.get("next_cursor")), (&json!(nameless), None));
+        let first = &all["data"][0];
+        assert_eq!((&first["email"], &first["held"]), (&json!("jo@acme.com"), &json!(false)), "{first}");
+        assert_eq!(acme.rest(&format!("scim/users/{}", text(first, "id"))).await, *first);
+        assert_eq!(rival.rest("scim/users").await["data"], json!([]));
+        let elsewhere = format!("/api/v1/organizations/{}/scim/users/{}", rival.org, text(first, "id"));
+        app.get(&elsewhere).operator().send().await.problem(404, "not_found");
+
+        // An administrator lets them in, one by invite and one by hand.
+        let invites = format!("/api/v1/organizations/{}/invites", acme.org);
+        let body = json!({ "email": "guest@other.com", "role": "admin" });
+        let made = app.post(&invites).operator().json(&body).send().await.expect(201).json();
+        let link = text(&made, "link");
+        let token = link.rsplit_once('#').expect("a fragment").1;
+        app.post("/api/v1/invites/accept").json(&json!({ "token": token })).send().await.expect(200);
+        acme.add_member("helper@other.com", "member").await;
+        assert_eq!(held().await, ["no-address"]);
+        // What the directory says of them is carried to nobody, and their names can be set here.
+        let rename = json!([{ "op": "replace", "path": "name.givenName", "value": "Gu" }]);
+        acme.patch(guest, &rename).send().await.expect(200);
+        let member = acme.member("guest@other.com").await.expect("let in");
+        assert_eq!((member.get("given_name"), &member["role"], &member["source"]), (None, &json!("admin"), &json!("invite")));
+        let path = format!("members/{}", text(&member, "user_id"));
+        assert_eq!(acme.set(&path, &json!({ "given_name": "Gail" })).await.json()["given_name"], "Gail");
+        let move_away = json!([{ "op": "replace", "path": "userName", "value": "boss@acme.com" }]);
+        acme.patch(guest, &move_away).send().await.scim_error(400, Some("invalidValue"));
+
+        // It puts them out at once, and gives back what it took.
+        let cookie = session(&app, &acme.org, text(&member, "user_id")).await;
+        app.get("/api/v1/me").session(&cookie).send().await.expect(200);
+        acme.active(guest, false).await;
+        app.get("/api/v1/me").session(&cookie).send().await.expect(401);
+        assert_eq!(acme.member("guest@other.com").await.expect("kept")["status"], "deactivated");
+        acme.active(guest, true).await;
+        let member = acme.member("guest@other.com").await.expect("back");
+        assert_eq!((&member["status"], &member["role"], &member["given_name"]), (&json!("active"), &json!("member"), &json!("Gail")));
+        // Not what an administrator took.
+        acme.set(&path, &json!({ "active": false })).await;
+        acme.active(guest, false).await;
+        acme.active(guest, true).await;
+        assert_eq!(acme.member("guest@other.com").await.expect("out")["status"], "deactivated");
+        acme.delete(helper).send().await.expect(204);
+        assert_eq!(acme.member("helper@other.com").await.expect("a tombstone")["status"], "deactivated");
+    }
+
+    async fn an_owner_is_not_put_out_by_who_was_held(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        acme.set("scim", &json!({ "foreign_addresses": "hold" })).await;
+        let held = acme.user("boss@other.com").await;
+        acme.add_member("boss@other.com", "owner").await;
+        acme.active(&held, false).await;
+        acme.delete(&held).send().await.expect(204);
+        assert_eq!(acme.member("boss@other.com").await.expect("an owner")["status"], "active");
+    }
+
     async fn who_was_held_before_the_domain_was_verified_is_deprovisioned_all_the_same(app: TestApp) {
         let acme = Tenant::new(&app, "Acme", "acme.com").await;
         acme.set("scim", &json!({ "foreign_addresses": "hold" })).await;
