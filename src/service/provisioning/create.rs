@@ -2,11 +2,11 @@
 
 use super::newcomers::{Admission, admit};
 use super::person::{Change, may_stand_on};
-use super::{ATTEMPTS, DirectoryUser, Refusal, address, fill, lost, persist};
+use super::{ATTEMPTS, DirectoryUser, Refusal, address, fill, lost, name_taken, persist};
 use crate::model::event::EventKind;
 use crate::model::id::{DirectoryId, DirectoryUserId};
 use crate::model::tenant::TenantScope;
-use crate::protocol::scim::{ScimError, UserResource};
+use crate::protocol::scim::{ScimError, UserResource, fold};
 use crate::service::permissions;
 use crate::service::roles::{self, People};
 use crate::service::{Ctx, Services};
@@ -25,7 +25,16 @@ pub async fn create(
     resource: &UserResource,
 ) -> Result<DirectoryUser, Refusal> {
     let (scope, directory, _) = permissions::directory_part(ctx)?;
-    persist(lost, || attempt(services, ctx, scope, directory, resource.clone())).await
+    match persist(lost, || attempt(services, ctx, scope, directory, resource.clone())).await {
+        Err(Refusal::Scim(error)) if error.status == 409 => {
+            // Somebody with both the userName and the address is there: which of the two a database minds first is no
+            // answer to an administrator, to whom the userName says more.
+            let key = fold(resource.user_name());
+            let same = store::directory_users::find_by_name(&services.db, scope, directory, &key).await?;
+            Err(if same.is_some() { name_taken() } else { error }.into())
+        }
+        done => done,
+    }
 }
 
 async fn attempt(

@@ -58,9 +58,7 @@ pub enum Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict(UniqueKey::DirectoryUserName) => Self::Scim(ScimError::uniqueness(
-                "Another user of this directory has this userName; userNames are compared without case.",
-            )),
+            StoreError::Conflict(UniqueKey::DirectoryUserName) => Self::Scim(name_taken()),
             StoreError::Conflict(UniqueKey::DirectoryUserUser) => Self::Scim(ScimError::uniqueness(
                 "Another user of this directory stands for the person with this e-mail address.",
             )),
@@ -74,6 +72,12 @@ impl From<StoreError> for Refusal {
             other => Self::Other(other.into()),
         }
     }
+}
+
+fn name_taken() -> ScimError {
+    ScimError::uniqueness(
+        "Another user of this directory has this userName; userNames are compared without case.",
+    )
 }
 
 /// Begins a change anew as often as somebody else came between, [`ATTEMPTS`] times at most; then refuses as `lost`

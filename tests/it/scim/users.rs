@@ -52,8 +52,8 @@ on_both! {
         let acme = Tenant::new(&app, "Acme", "acme.com").await;
         let id = acme.user("jo@acme.com").await;
         let other = acme.user("kim@acme.com").await;
-        let twice = acme.post(&user("JO@ACME.COM")).send().await;
-        twice.scim_error(409, Some("uniqueness"));
+        let twice = acme.post(&user("JO@ACME.COM")).send().await.scim_error(409, Some("uniqueness"));
+        assert!(text(&twice, "detail").contains("has this userName"), "{twice}");
         acme.active(&id, false).await;
         acme.post(&user("jo@acme.com")).send().await.scim_error(409, Some("uniqueness"));
         let rename = json!([{ "op": "replace", "path": "userName", "value": "Jo@Acme.com" }]);
@@ -61,7 +61,8 @@ on_both! {
         // Another userName for the same person is no second person.
         let mut alias = user("jdoe");
         alias["emails"][0]["value"] = json!("jo@acme.com");
-        acme.post(&alias).send().await.scim_error(409, Some("uniqueness"));
+        let twice = acme.post(&alias).send().await.scim_error(409, Some("uniqueness"));
+        assert!(text(&twice, "detail").contains("e-mail address"), "{twice}");
         // The same name in another organization is nobody's business here.
         let other = Tenant::new(&app, "Other", "other.com").await;
         other.set("scim", &json!({ "foreign_addresses": "hold" })).await;
