@@ -29,7 +29,7 @@ use crate::model::time::{Clock, SystemClock};
 use crate::outbound::dns::{DnsSettings, Resolver, TxtLookup};
 use crate::protocol::dns_challenge::ChallengeLabel;
 use crate::service::cache::Caches;
-use crate::service::provisioning::Newcomers;
+use crate::service::provisioning::{LookUps, Newcomers};
 use crate::service::scim_requests::{self, RequestLog};
 use crate::service::seal::Sealer;
 use crate::service::turns::Turns;
@@ -168,6 +168,7 @@ pub async fn open_services(config: &Config, overrides: Overrides) -> Result<Serv
         user_turns: Turns::default(),
         dry_runs: dry_run::Waiting::default(),
         sealer: Arc::new(sealer),
+        look_ups: LookUps::default(),
         newcomers: Newcomers::default(),
         signing_keys: access_tokens::SigningKeys::new(),
         scim_log,

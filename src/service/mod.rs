@@ -146,6 +146,8 @@ pub struct Services {
     /// Who waits for a dry run.
     pub dry_runs: dry_run::Waiting,
     pub sealer: Arc<seal::Sealer>,
+    /// Whom directories ask for, to be looked up together.
+    pub look_ups: provisioning::LookUps,
     /// Whom directories bring, to be written together.
     pub newcomers: provisioning::Newcomers,
     pub signing_keys: access_tokens::SigningKeys,

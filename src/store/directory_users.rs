@@ -141,6 +141,23 @@ pub async fn find_by_name(
         .await?)
 }
 
+/// The directory users with these userNames, folded. Few: each number of them is a statement of its own.
+pub async fn find_by_names(
+    conn: &impl Conn,
+    scope: TenantScope,
+    directory: DirectoryId,
+    keys: &[&str],
+) -> Result<Vec<DirectoryUser>, StoreError> {
+    if let [key] = keys {
+        return Ok(find_by_name(conn, scope, directory, key).await?.into_iter().collect());
+    }
+    Ok(Entity::find()
+        .filter(of(scope, directory))
+        .filter(Column::UserNameKey.is_in(keys.iter().copied()))
+        .all(conn.inner())
+        .await?)
+}
+
 /// Inserts a new directory user.
 pub async fn insert(conn: &impl Conn, row: DirectoryUser) -> Result<(), StoreError> {
     super::insert::<Entity>(conn, row).await

@@ -21,7 +21,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 /// How many are written by one statement at most.
 const TOGETHER: usize = 32;
 /// For how many a second statement begins while one is under way.
-const SECOND_FOR: usize = 3;
+const SECOND_FOR: usize = 5;
 
 /// All that a newcomer is. The three rows are of one organization, and of the directory that the statement is for.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ pub use effects::Effect;
 
 use super::cache::Caches;
 use super::permissions::{Action, may};
-use super::provisioning::Newcomers;
+use super::provisioning::{LookUps, Newcomers};
 use super::scim_requests::RequestLog;
 use super::turns::{Turn, Turns};
 use super::{Ctx, Error, Services, access_tokens};
@@ -138,6 +138,7 @@ pub async fn begin(
         caches: Caches::default(),
         group_turns: Turns::default(),
         user_turns: Turns::default(),
+        look_ups: LookUps::default(),
         newcomers: Newcomers::default(),
         dry_runs: Waiting::default(),
         sealer: Arc::clone(&services.sealer),

@@ -1,14 +1,16 @@
 //! GET: one directory user, and how directory users are listed.
 
-use super::groups::attach;
+use super::groups::{attach, show};
 use super::listing::{Kind, Listing, Reach, Resource, Wanted};
+use super::look_ups::{Found, by_user_name};
 use super::{DirectoryUser, Refusal, not_found, representation, within_reach};
 use crate::model::id::DirectoryUserId;
-use crate::protocol::scim::{IndexKey, fold};
+use crate::protocol::scim::IndexKey;
 use crate::service::permissions;
 use crate::service::schemas::user_type;
 use crate::service::{Ctx, Error, Services};
 use crate::store;
+use serde_json::Value;
 
 /// One directory user.
 ///
@@ -45,7 +47,6 @@ impl Listing for Users {
         if wanted.names("groups") {
             attach(services, ctx, &mut resources).await?;
         }
-        let resource = |whole| Resource { kind: Kind::User, whole, members: Vec::new() };
         Ok(resources.into_iter().map(resource).collect())
     }
 
@@ -53,18 +54,33 @@ impl Listing for Users {
         services: &Services,
         ctx: &Ctx,
         key: IndexKey<'_>,
-    ) -> Result<Option<Vec<DirectoryUser>>, Refusal> {
-        let Reach { scope, directory, .. } = Self::reach(ctx)?;
-        let found = match key {
+        wanted: Wanted<'_>,
+    ) -> Result<Option<Vec<Resource>>, Refusal> {
+        let Reach { scope, directory, domain } = Self::reach(ctx)?;
+        match key {
             IndexKey::UserName(name) => {
-                store::directory_users::find_by_name(&services.db, scope, directory, &fold(name)).await?
+                let groups = domain.is_none() && wanted.names("groups");
+                let found = by_user_name(services, (scope, directory), name, groups).await?;
+                let Some(Found { row, groups }) = found.filter(|found| within_reach(ctx, &found.row)) else {
+                    return Ok(Some(Vec::new()));
+                };
+                let mut whole = representation(services, &*user_type(services, ctx).await?, &row);
+                show(services, &mut whole, &groups);
+                Ok(Some(vec![resource(whole)]))
             }
-            IndexKey::Id(id) => match DirectoryUserId::from_bare(id) {
-                Some(id) => store::directory_users::find(&services.db, scope, directory, id).await?,
-                None => None,
-            },
-            _ => return Ok(None),
-        };
-        Ok(Some(found.into_iter().filter(|row| within_reach(ctx, row)).collect()))
+            IndexKey::Id(id) => {
+                let found = match DirectoryUserId::from_bare(id) {
+                    Some(id) => store::directory_users::find(&services.db, scope, directory, id).await?,
+                    None => None,
+                };
+                let rows = found.into_iter().filter(|row| within_reach(ctx, row)).collect();
+                Self::represent(services, ctx, rows, wanted).await.map(Some)
+            }
+            _ => Ok(None),
+        }
     }
+}
+
+const fn resource(whole: Value) -> Resource {
+    Resource { kind: Kind::User, whole, members: Vec::new() }
 }

@@ -66,6 +66,47 @@ on_both! {
         assert_eq!(acme.rest("members/count").await["count"], 17);
     }
 
+    async fn people_asked_for_at_once_are_each_found_in_their_own_directory(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let other = Tenant::new(&app, "Other", "other.com").await;
+        let mut ids = Vec::new();
+        for n in 0..8 {
+            ids.push(acme.user(&format!("p{n}@acme.com")).await);
+        }
+        let twin = json!({ "schemas": [super::USER], "userName": "twin", "emails": [{ "value": "twin@other.com", "primary": true }] });
+        let twins_id = other.post(&twin).send().await.expect(201).id();
+        acme.group("Team", &[&ids[3], &ids[4]]).await;
+        // Each twice in another case, some without their groups, some who are not there, some of elsewhere.
+        let names: Vec<String> = (0..12).flat_map(|n| [format!("p{n}@acme.com"), format!("P{n}@Acme.COM")]).collect();
+        let ask = |tenant: &Tenant<'_>, name: &str, more: (&str, &str)| {
+            tenant.get("/Users").query(&[("filter", &format!("userName eq \"{name}\"")), (more.0, more.1)]).send()
+        };
+        let whole = names.iter().map(|name| ask(&acme, name, ("count", "5")));
+        let bare = names.iter().map(|name| ask(&acme, name, ("excludedAttributes", "groups")));
+        let foreign = (0..6).map(|_| ask(&acme, "twin", ("count", "5")));
+        let own = (0..6).map(|_| ask(&other, "twin", ("count", "5")));
+        let (whole, bare, foreign, own) =
+            tokio::join!(join_all(whole), join_all(bare), join_all(foreign), join_all(own));
+        for (with_groups, answers) in [(true, whole), (false, bare)] {
+            for (at, answer) in answers.into_iter().enumerate() {
+                let (number, found) = (at / 2, answer.expect(200).json());
+                assert_eq!(found["totalResults"], i32::from(number < 8), "{}", names[at]);
+                if number < 8 {
+                    assert_eq!(found["Resources"][0]["id"], ids[number].as_str());
+                    let group = &found["Resources"][0]["groups"][0]["display"];
+                    assert_eq!(group == "Team", with_groups && [3, 4].contains(&number), "{found}");
+                }
+            }
+        }
+        for (answers, ids) in [(foreign, vec![]), (own, vec![twins_id.as_str()])] {
+            for answer in answers {
+                let found = answer.expect(200).json();
+                let resources = found["Resources"].as_array().into_iter().flatten();
+                assert_eq!(resources.map(|one| one["id"].as_str().expect("an id")).collect::<Vec<_>>(), ids);
+            }
+        }
+    }
+
     async fn people_pushed_while_rest_adds_them(app: TestApp) {
         let acme = Tenant::new(&app, "Acme", "acme.com").await;
         let path = format!("/api/v1/organizations/{}/members", acme.org);

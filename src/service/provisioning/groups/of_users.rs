@@ -10,7 +10,7 @@ use crate::service::permissions;
 use crate::service::{Ctx, Error, Services};
 use crate::store;
 use crate::store::directory_group_members::GroupOfUser;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// Adds `groups` to representations of users of the caller's directory, where there are any. A credential that is
@@ -21,21 +21,28 @@ pub async fn attach(services: &Services, ctx: &Ctx, users: &mut [Value]) -> Resu
     if ids.is_empty() || !any(services, scope, directory).await? {
         return Ok(());
     }
-    let mut groups: HashMap<DirectoryUserId, Vec<Value>> = HashMap::new();
+    let mut groups: HashMap<DirectoryUserId, Vec<GroupOfUser>> = HashMap::new();
     for found in store::directory_group_members::groups_of(&services.db, scope, &ids).await? {
-        groups.entry(found.user).or_default().push(shown(services, &found));
+        groups.entry(found.user).or_default().push(found);
     }
     for user in users {
-        if let Some(groups) = id_of(user).and_then(|id| groups.remove(&id))
-            && let Value::Object(object) = user
-        {
-            // Before `meta`, as everything else that the resource says.
-            let meta = object.shift_remove("meta");
-            object.insert("groups".into(), groups.into());
-            object.extend(meta.map(|meta| ("meta".to_owned(), meta)).into_iter().collect::<Map<_, _>>());
+        if let Some(groups) = id_of(user).and_then(|id| groups.remove(&id)) {
+            show(services, user, &groups);
         }
     }
     Ok(())
+}
+
+/// Adds `groups` to the representation of a user who is in these.
+pub(in crate::service::provisioning) fn show(services: &Services, user: &mut Value, groups: &[GroupOfUser]) {
+    if let Value::Object(object) = user
+        && !groups.is_empty()
+    {
+        // Before `meta`, as everything else that the resource says.
+        let meta = object.shift_remove("meta");
+        object.insert("groups".into(), groups.iter().map(|group| shown(services, group)).collect());
+        object.extend(meta.map(|meta| ("meta".to_owned(), meta)));
+    }
 }
 
 fn id_of(user: &Value) -> Option<DirectoryUserId> {
@@ -49,7 +56,11 @@ fn shown(services: &Services, found: &GroupOfUser) -> Value {
 }
 
 /// Whether anybody of the directory is in a group.
-async fn any(services: &Services, scope: TenantScope, directory: DirectoryId) -> Result<bool, Refusal> {
+pub(in crate::service::provisioning) async fn any(
+    services: &Services,
+    scope: TenantScope,
+    directory: DirectoryId,
+) -> Result<bool, Refusal> {
     let fetch = || async {
         Ok::<_, Error>(Some(store::directory_group_members::any(&services.db, scope, directory).await?))
     };

@@ -81,7 +81,8 @@ impl Listing for Groups {
         services: &Services,
         ctx: &Ctx,
         key: IndexKey<'_>,
-    ) -> Result<Option<Vec<DirectoryGroup>>, Refusal> {
+        wanted: Wanted<'_>,
+    ) -> Result<Option<Vec<Resource>>, Refusal> {
         let Reach { scope, directory, .. } = Self::reach(ctx)?;
         let found = match key {
             IndexKey::DisplayName(name) => {
@@ -93,6 +94,6 @@ impl Listing for Groups {
             },
             _ => return Ok(None),
         };
-        Ok(Some(found.into_iter().collect()))
+        Self::represent(services, ctx, found.into_iter().collect(), wanted).await.map(Some)
     }
 }

@@ -117,12 +117,13 @@ pub trait Listing: Send + Sync + 'static {
         wanted: Wanted<'_>,
     ) -> impl Future<Output = Result<Vec<Resource>, Refusal>> + Send;
 
-    /// All rows of a filter that is one equality, if there is a short way to them.
+    /// All resources of a filter that is one equality, if there is a short way to them.
     fn look_up(
         services: &Services,
         ctx: &Ctx,
         key: IndexKey<'_>,
-    ) -> impl Future<Output = Result<Option<Vec<RowOf<Self>>>, Refusal>> + Send;
+        wanted: Wanted<'_>,
+    ) -> impl Future<Output = Result<Option<Vec<Resource>>, Refusal>> + Send;
 }
 
 /// A page of the resources of one type.
@@ -136,23 +137,19 @@ pub async fn list<L: Listing>(
     resource_type: &ResourceType,
     query: &ListQuery,
 ) -> Result<Page<Resource>, Refusal> {
-    if let Some(key) = query.filter.as_ref().and_then(Filter::exact_key)
-        && let Some(rows) = L::look_up(services, ctx, key).await?
-    {
-        return few::<L>(services, ctx, query, rows).await;
+    if let Some(key) = query.filter.as_ref().and_then(Filter::exact_key) {
+        let wanted = Wanted { projection: Some(&query.projection), filter: None };
+        if let Some(resources) = L::look_up(services, ctx, key, wanted).await? {
+            return few(query, resources);
+        }
     }
     let part = part::<L>(services, ctx, resource_type, query).await?;
     pages(services, ctx, &[part], query).await
 }
 
 /// The page of a list that is at hand as a whole: at most one row, in fact.
-async fn few<L: Listing>(
-    services: &Services,
-    ctx: &Ctx,
-    query: &ListQuery,
-    rows: Vec<RowOf<L>>,
-) -> Result<Page<Resource>, Refusal> {
-    let total = rows.len() as u64;
+fn few(query: &ListQuery, resources: Vec<Resource>) -> Result<Page<Resource>, Refusal> {
+    let total = resources.len() as u64;
     let (skip, start_index) = match &query.paging {
         Paging::Index(start) => (start - 1, Some(*start)),
         Paging::Cursor { cursor, .. } if cursor.is_empty() => (0, None),
@@ -161,10 +158,7 @@ async fn few<L: Listing>(
     };
     let skip = usize::try_from(skip).unwrap_or(usize::MAX);
     let count = usize::try_from(query.count).unwrap_or(usize::MAX);
-    let rows: Vec<_> = rows.into_iter().skip(skip).take(count).collect();
-    let wanted = Wanted { projection: Some(&query.projection), filter: None };
-    let resources = L::represent(services, ctx, rows, wanted).await?;
-    Ok(Page::new(resources, total, start_index))
+    Ok(Page::new(resources.into_iter().skip(skip).take(count).collect(), total, start_index))
 }
 
 /// A row as a resource, and its place.
