@@ -153,6 +153,16 @@ impl Default for KnownConnections {
     }
 }
 
+/// Versions of the tables that directories' users are read by, the same way.
+#[derive(Debug)]
+pub struct KnownUserTypes(pub Cached<(DirectoryId, i64), std::sync::Arc<ResourceType>>);
+
+impl Default for KnownUserTypes {
+    fn default() -> Self {
+        Self(Cached::new(LASTING_CAPACITY, LASTING))
+    }
+}
+
 /// All caches.
 #[derive(Debug, Default)]
 pub struct Caches {
@@ -164,6 +174,8 @@ pub struct Caches {
     pub directories_with_groups: Cached<DirectoryId, bool>,
     /// The tables that a directory's users are read by.
     pub user_types: Cached<DirectoryId, std::sync::Arc<ResourceType>>,
+    /// The same tables, for whoever knows their version.
+    pub user_type_versions: KnownUserTypes,
     /// E-mail domains to active connections.
     pub ways_in: Cached<String, KnownWayIn>,
     /// SAML connections, for whoever knows their version.

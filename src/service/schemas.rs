@@ -1,7 +1,9 @@
 //! The schemas that an organization adds to the users of its directory, and the tables that its users are read by.
 //!
 //! They are read and replaced as a whole. An attribute of which somebody holds a value is neither taken away nor made
-//! into something else: the values would be lost or wrong without anybody having said so.
+//! into something else: the values would be lost or wrong without anybody having said so. So that this holds of values
+//! that are on their way, too, whoever writes some reads the schemas anew in the transaction that writes them, and they
+//! stay as they are until it ends; people without such values are none of this.
 
 pub use crate::protocol::scim::schema::own::{OwnAttribute, OwnSchema};
 
@@ -72,6 +74,9 @@ pub async fn replace(
         return Err(Error::field("schemas", "too_large", message));
     }
     let tx = services.begin().await?;
+    let known = store::directories::find(&tx, scope).await?.ok_or_else(missing)?;
+    // In the order of whoever writes a user: the schemas, then the directory.
+    store::directory_schemas::claim(&tx, known.id).await?;
     let directory = store::directories::lock(&tx, scope).await?.ok_or_else(missing)?;
     let row = store::directory_schemas::find(&tx, scope, directory.id).await?;
     let before = read(row.clone())?;
@@ -154,9 +159,29 @@ pub async fn user_type(services: &Services, ctx: &Ctx) -> Result<Arc<ResourceTyp
     let (scope, directory, _) = directory_part(ctx)?;
     let fetch = || async {
         let found = read(store::directory_schemas::find(&services.db, scope, directory).await?)?;
-        let users =
-            if found.schemas.is_empty() { shared_user() } else { Arc::new(own::user_with(&found.schemas)) };
-        Ok::<_, Error>(Some(users))
+        Ok::<_, Error>(Some(tables(&found)))
     };
     Ok(services.caches.user_types.get(directory, fetch).await?.unwrap_or_else(shared_user))
+}
+
+fn tables(schemas: &Schemas) -> Arc<ResourceType> {
+    if schemas.schemas.is_empty() { shared_user() } else { Arc::new(own::user_with(&schemas.schemas)) }
+}
+
+/// The tables as they are now, and stay until the transaction ends; for whoever writes values of a directory's own
+/// schemas. To be asked before the directory's row is locked.
+pub(super) async fn in_force(
+    services: &Services,
+    tx: &store::Tx,
+    scope: TenantScope,
+    directory: DirectoryId,
+) -> Result<Arc<ResourceType>, Error> {
+    store::directory_schemas::keep(tx, directory).await?;
+    let version = store::directory_schemas::version(tx, scope, directory).await?;
+    let fetch = || async {
+        let found = read(store::directory_schemas::find(tx, scope, directory).await?)?;
+        Ok::<_, Error>(Some(tables(&found)))
+    };
+    let known = services.caches.user_type_versions.0.get((directory, version), fetch).await?;
+    Ok(known.unwrap_or_else(shared_user))
 }

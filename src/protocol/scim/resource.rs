@@ -95,6 +95,32 @@ impl Resource {
         self.attributes.get(name)?.as_str()
     }
 
+    /// The extensions that are not built in, by their URN.
+    pub(super) fn own(&self) -> impl Iterator<Item = (&String, &Value)> {
+        let built_in = &super::schema::user().extensions;
+        self.attributes
+            .iter()
+            .filter(move |(name, _)| name.contains(':') && built_in.iter().all(|schema| schema.id != **name))
+    }
+
+    /// Reads those again, see [`super::UserResource::refit`].
+    pub(super) fn refit(mut self, resource_type: &ResourceType) -> Result<Self, ScimError> {
+        let reading = Reading { conformance: Conformance::Tolerant, patch: false };
+        let own: Vec<String> = self.own().map(|(urn, _)| urn.clone()).collect();
+        for urn in own {
+            let schema = resource_type.extensions.iter().find(|schema| schema.id == urn);
+            let read = match (schema, self.attributes.get(&urn)) {
+                (Some(schema), Some(value)) => read_extension(schema, value, reading)?,
+                _ => None,
+            };
+            match read {
+                Some(value) => drop(self.attributes.insert(urn, value)),
+                None => drop(self.attributes.shift_remove(&urn)),
+            }
+        }
+        Ok(self)
+    }
+
     /// The names (URNs for extensions) of the attributes in which this differs from `earlier`, sorted.
     /// Empty means that nothing really changed.
     pub fn changed_since(&self, earlier: &Self) -> Vec<String> {

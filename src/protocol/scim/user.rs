@@ -70,6 +70,24 @@ impl UserResource {
         self.0.check_immutable(users, &earlier.0)
     }
 
+    /// Whether it has values of a directory's own schemas.
+    pub fn has_own(&self) -> bool {
+        self.0.own().next().is_some()
+    }
+
+    /// Whether its values of a directory's own schemas are other than they were.
+    pub fn changes_own(&self, earlier: &Self) -> bool {
+        self.0.own().any(|(urn, value)| earlier.0.attributes().get(urn) != Some(value))
+    }
+
+    /// Reads the values of a directory's own schemas again, by other tables: what these do not have is dropped, as it would
+    /// be from a body.
+    ///
+    /// 400 `invalidValue` for a value that is of another type there.
+    pub fn refit(self, users: &ResourceType) -> Result<Self, ScimError> {
+        self.0.refit(users).map(Self)
+    }
+
     /// The attributes in which this differs from `earlier`; empty means nothing really changed.
     pub fn changed_since(&self, earlier: &Self) -> Vec<String> {
         self.0.changed_since(&earlier.0)

@@ -19,7 +19,7 @@ use crate::protocol::scim::patch::Target;
 use crate::protocol::scim::{PatchRequest, ResourceType, ScimError, UserResource};
 use crate::service::permissions;
 use crate::service::roles::{self, People};
-use crate::service::schemas::user_type;
+use crate::service::schemas::{in_force, user_type};
 use crate::service::{Ctx, Services};
 use crate::store;
 use serde_json::json;
@@ -108,7 +108,12 @@ async fn attempt(
     let Some(before) = before.filter(|row| within_reach(ctx, row)) else { return Ok(None) };
     check_version(before.version, if_match)?;
     let earlier = resource(&before);
-    let after = edit.apply(users, &earlier)?;
+    let mut after = edit.apply(users, &earlier)?;
+    if after.changes_own(&earlier) {
+        // What the request was read by may have been changed since.
+        let users = in_force(services, &tx, scope, directory).await?;
+        after = edit.apply(&users, &earlier)?.refit(&users)?;
+    }
     let active = after.active().unwrap_or(before.active);
     let case = Case {
         changed: after.changed_since(&earlier),

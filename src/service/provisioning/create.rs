@@ -9,6 +9,7 @@ use crate::model::tenant::TenantScope;
 use crate::protocol::scim::{ScimError, UserResource, fold};
 use crate::service::permissions;
 use crate::service::roles::{self, People};
+use crate::service::schemas::in_force;
 use crate::service::{Ctx, Services};
 use crate::store::{self, Tx};
 use serde_json::{Value, json};
@@ -45,8 +46,9 @@ async fn attempt(
     resource: UserResource,
 ) -> Result<DirectoryUser, Refusal> {
     let id = DirectoryUserId::new(ctx.now, &*services.random);
+    let own = resource.has_own();
     let mut row = draft(ctx, scope, directory, id, resource);
-    let plain = row.active && row.asserted_role.is_none();
+    let plain = row.active && row.asserted_role.is_none() && !own;
     if let Some(address) = row.address.clone().filter(|address| plain && may_stand_on(ctx, address)) {
         match admit(services, ctx, scope, &address, row).await? {
             Admission::Admitted(admitted) => return Ok(admitted),
@@ -54,6 +56,9 @@ async fn attempt(
         }
     }
     let tx = services.begin().await?;
+    if own {
+        fit(services, &tx, scope, &mut row).await?;
+    }
     let heeded = row.asserted_role.is_some() && store::directories::heeds_roles(&tx, scope).await?;
     let row = make(services, ctx, &tx, scope, (row, heeded)).await?;
     tx.commit().await?;
@@ -88,17 +93,38 @@ async fn together(
     resources: &[(DirectoryUserId, UserResource)],
 ) -> Result<Vec<DirectoryUser>, (usize, Refusal)> {
     let tx = services.begin().await.map_err(|error| (0, error.into()))?;
+    let mut drafts = Vec::with_capacity(resources.len());
+    for (index, (id, resource)) in resources.iter().enumerate() {
+        let mut row = draft(ctx, scope, directory, *id, resource.clone());
+        if resource.has_own() {
+            fit(services, &tx, scope, &mut row).await.map_err(|refusal| (index, refusal))?;
+        }
+        drafts.push(row);
+    }
     // Before any member is locked, once for all.
     let heeded = store::directories::heeds_roles(&tx, scope).await.map_err(|error| (0, error.into()))?;
     let mut rows = Vec::with_capacity(resources.len());
-    for (index, (id, resource)) in resources.iter().enumerate() {
-        let row = draft(ctx, scope, directory, *id, resource.clone());
+    for (index, row) in drafts.into_iter().enumerate() {
         let heeded = heeded && row.asserted_role.is_some();
         let made = make(services, ctx, &tx, scope, (row, heeded)).await;
         rows.push(made.map_err(|refusal| (index, refusal))?);
     }
     tx.commit().await.map_err(|error| (0, error.into()))?;
     Ok(rows)
+}
+
+/// Reads the values of the directory's own schemas again, by the schemas in force: those that the body was read by may
+/// have been changed since.
+async fn fit(
+    services: &Services,
+    tx: &Tx,
+    scope: TenantScope,
+    row: &mut DirectoryUser,
+) -> Result<(), Refusal> {
+    let users = in_force(services, tx, scope, row.directory_id).await?;
+    let resource = UserResource::from_value(row.attributes.take());
+    row.attributes = resource.refit(&users)?.into_value();
+    Ok(())
 }
 
 /// The row of a new directory user, without the user behind it.

@@ -1,9 +1,13 @@
 //! Schemas that an organization adds to its users: they are like the built-in ones, in their own directory alone.
 
+use futures_util::future::join_all;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait};
 use serde_json::{Value, json};
 
-use super::{PATCH, Tenant, USER, user};
-use crate::support::app::{Answer, on_both, text};
+use super::{BULK, PATCH, Tenant, USER, user};
+use crate::support::app::{Answer, TestApp, on_both, text};
+use crate::support::database::{Backend, Database};
+use crate::support::postgres;
 
 const HR: &str = "urn:acme:params:scim:schemas:hr:2.0:User";
 
@@ -58,6 +62,86 @@ async fn found(tenant: &Tenant<'_>, filter: &str) -> Vec<String> {
         users.iter().map(|user| text(user, "userName").trim_end_matches("@acme.com").to_owned()).collect();
     names.sort_unstable();
     names
+}
+
+async fn ids(tenant: &Tenant<'_>) -> Vec<String> {
+    let list = tenant.get("/Users?attributes=id").send().await.expect(200).json();
+    list["Resources"].as_array().expect("resources").iter().map(|user| text(user, "id").to_owned()).collect()
+}
+
+/// Returns when so many sessions wait for a lock.
+async fn until_waiting(outside: &DatabaseConnection, number: i64) {
+    let sql = "SELECT count(*) AS waiting FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    loop {
+        let row = outside.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
+        let waiting: i64 = row.expect("a look").expect("a row").try_get("", "waiting").expect("a number");
+        if waiting >= number {
+            return;
+        }
+    }
+}
+
+/// On PostgreSQL, where two transactions write at a time: a change that was read by schemas that are no more is read again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_on_its_way_is_read_by_the_schemas_in_force() {
+    let database = Database::migrated(Backend::Postgres).await;
+    let outside = postgres::connect(database.url().to_owned()).await;
+    let watcher = postgres::connect(database.url().to_owned()).await;
+    let app = TestApp::on(database).await;
+    let acme = Tenant::new(&app, "Acme", "acme.com").await;
+    put(&acme, &json!([schema()])).await.expect(200);
+    let (jo, kim) = (acme.user("jo@acme.com").await, acme.user("kim@acme.com").await);
+    let held = outside.begin().await.expect("a transaction");
+    held.execute_unprepared("SELECT id FROM directory_users FOR UPDATE").await.expect("locked");
+    let set = json!([{ "op": "add", "path": format!("{HR}:level"), "value": 7 }]);
+    let whole = person("kim@acme.com", json!({ "level": 7, "site": "Bern" }));
+    let change = async {
+        until_waiting(&watcher, 2).await;
+        let mut less = schema();
+        less["attributes"].as_array_mut().expect("attributes").retain(|it| it["name"] != "level");
+        put(&acme, &json!([less])).await.expect(200);
+        held.rollback().await.expect("let go");
+    };
+    let (patched, replaced, ()) =
+        tokio::join!(acme.patch(&jo, &set).send(), acme.put(&kim, &whole).send(), change);
+    patched.scim_error(400, Some("invalidPath"));
+    // What no schema has is ignored in a PUT.
+    assert_eq!(replaced.expect(200).json()[HR], json!({ "site": "Bern" }));
+    put(&acme, &json!([schema()])).await.expect(200);
+    assert_eq!(found(&acme, &format!("{HR}:level pr")).await, Vec::<String>::new());
+    for connection in [outside, watcher] {
+        connection.close().await.expect("closed");
+    }
+}
+
+/// A change of the schemas waits for whoever writes values of them, and finds those.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schemas_wait_for_values_that_are_being_written() {
+    let database = Database::migrated(Backend::Postgres).await;
+    let outside = postgres::connect(database.url().to_owned()).await;
+    let watcher = postgres::connect(database.url().to_owned()).await;
+    let app = TestApp::on(database).await;
+    let acme = Tenant::new(&app, "Acme", "acme.com").await;
+    put(&acme, &json!([schema()])).await.expect(200);
+    let held = outside.begin().await.expect("a transaction");
+    // Late on the way of a new person, who is no member yet.
+    held.execute_unprepared("LOCK TABLE members IN EXCLUSIVE MODE").await.expect("locked");
+    let jo = person("jo@acme.com", json!({ "level": 7 }));
+    let change = async {
+        until_waiting(&watcher, 1).await;
+        put(&acme, &json!([])).await
+    };
+    let let_go = async {
+        until_waiting(&watcher, 2).await;
+        held.rollback().await.expect("let go");
+    };
+    let (made, changed, ()) = tokio::join!(acme.post(&jo).send(), change, let_go);
+    made.expect(201);
+    changed.problem(409, "schema_in_use");
+    for connection in [outside, watcher] {
+        connection.close().await.expect("closed");
+    }
 }
 
 on_both! {
@@ -218,6 +302,41 @@ on_both! {
         for path in ["/Users/.search", "/.search"] {
             let list = acme.send("POST", path, &search).send().await.expect(200).json();
             assert_eq!((&list["totalResults"], &list["Resources"][0][HR]), (&json!(1), &json!({ "site": "Bern" })), "{path}");
+        }
+    }
+
+    /// Whoever comes first: a value that is stored keeps its attribute, and an attribute that has gone gets no values.
+    async fn values_and_schemas_at_once(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let level = format!("{HR}:level");
+        for round in 0..4 {
+            put(&acme, &json!([schema()])).await.expect(200);
+            let kim = acme.user(&format!("kim{round}@acme.com")).await;
+            let posts = join_all((0..6).map(|n| {
+                let body = person(&format!("p{round}-{n}@acme.com"), json!({ "level": n }));
+                let call = if n % 2 == 0 { acme.post(&body) } else {
+                    acme.send("POST", "/Bulk", &json!({ "schemas": [BULK], "Operations": [
+                        { "method": "POST", "path": "/Users", "bulkId": "a", "data": body }] }))
+                };
+                call.send()
+            }));
+            let set = json!([{ "op": "add", "path": level, "value": 7 }]);
+            let patch = acme.patch(&kim, &set).send();
+            let none = json!([]);
+            let (posted, patched, replaced) = tokio::join!(posts, patch, put(&acme, &none));
+            assert!(posted.iter().all(|answer| matches!(answer.status, 200 | 201)), "{posted:?}");
+            if replaced.status == 409 {
+                replaced.problem(409, "schema_in_use");
+            } else {
+                replaced.expect(200);
+                assert!(matches!(patched.status, 200 | 400), "{patched:?}");
+                put(&acme, &json!([schema()])).await.expect(200);
+                // Those of before the change were found by it; of those after it nothing was kept.
+                assert_eq!(found(&acme, &format!("{level} pr")).await, Vec::<String>::new());
+            }
+            for id in ids(&acme).await {
+                acme.delete(&id).send().await.expect(204);
+            }
         }
     }
 
