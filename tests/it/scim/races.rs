@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::json;
 
-use super::{Tenant, user};
+use super::{BULK, Tenant, user};
 use crate::support::app::{TestApp, on_both};
 use crate::support::database::{Backend, Database};
 use crate::support::postgres;
@@ -21,6 +21,48 @@ on_both! {
         }
         assert_eq!(acme.get("/Users").send().await.expect(200).json()["totalResults"], 1);
         assert_eq!(acme.rest("members/count").await["count"], 1);
+    }
+
+    async fn sixteen_spellings_of_one_name_make_one_user_by_either_door(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        // An address, and a name beyond ASCII with an address of its own for each.
+        for (round, name) in ["jo.doe@acme.com", "jö.großmann"].into_iter().enumerate() {
+            let bodies: Vec<_> = (0..16).map(|n| {
+                // Another letter is a capital each time.
+                let spelled: String = name.char_indices().map(|(at, letter)| {
+                    if (at + n) % 3 == 0 && letter != 'ß' { letter.to_uppercase().to_string() } else { letter.to_string() }
+                }).collect();
+                let mut body = user(&spelled);
+                if round == 1 {
+                    body["emails"][0]["value"] = json!(format!("p{n}@acme.com"));
+                }
+                body
+            }).collect();
+            let calls = bodies.iter().enumerate().map(|(n, body)| {
+                if n % 2 == 0 {
+                    acme.post(body).send()
+                } else {
+                    let operation = json!({ "method": "POST", "path": "/Users", "bulkId": "a", "data": body });
+                    acme.send("POST", "/Bulk", &json!({ "schemas": [BULK], "Operations": [operation] })).send()
+                }
+            });
+            let mut made = 0;
+            for (n, answer) in join_all(calls).await.iter().enumerate() {
+                let (status, error) = if n % 2 == 0 {
+                    (answer.status.to_string(), answer.json())
+                } else {
+                    let one = answer.json()["Operations"][0].clone();
+                    (one["status"].as_str().expect("a status").to_owned(), one["response"].clone())
+                };
+                match status.as_str() {
+                    "201" => made += 1,
+                    _ => assert_eq!((status.as_str(), &error["scimType"]), ("409", &json!("uniqueness")), "{answer:?}"),
+                }
+            }
+            assert_eq!(made, 1, "{name}");
+            assert_eq!(acme.get("/Users").send().await.expect(200).json()["totalResults"], round + 1);
+            assert_eq!(acme.rest("members/count").await["count"], round + 1);
+        }
     }
 
     async fn sixteen_names_for_one_person_make_one_member(app: TestApp) {
