@@ -1,6 +1,7 @@
 //! The protocol engines: pure functions over bytes and JSON, no I/O, no clock of their own, fuzzable.
 pub mod client_assertion;
 pub mod dns_challenge;
+pub mod json;
 pub mod jwt;
 pub mod saml;
 pub mod scim;

@@ -16,6 +16,8 @@ use poem_openapi::{
 };
 use serde_json::{Map, Value};
 
+use crate::protocol::json::{MOST_API_VALUES, has_more_values_than, too_many_values};
+
 use super::{FieldProblem, Problem, framework::plain, framework::sentence};
 
 /// A JSON body; see the module docs.
@@ -59,6 +61,8 @@ impl<T: ParseFromJSON> ParsePayload for JsonBody<T> {
         let bytes = body.take()?.into_bytes().await?;
         let value = if bytes.is_empty() && !T::IS_REQUIRED {
             Value::Null
+        } else if has_more_values_than(&bytes, MOST_API_VALUES) {
+            return Err(invalid_body(too_many_values(MOST_API_VALUES)).into());
         } else {
             serde_json::from_slice(&bytes).map_err(|error| not_json(bytes.is_empty(), &error))?
         };

@@ -17,6 +17,7 @@ use poem_openapi::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::Problem;
+use crate::protocol::json::{MOST_SCIM_VALUES, has_more_values_than, too_many_values};
 use crate::service::scim_requests::{KEPT_ANSWER, Part};
 
 /// The media type of RFC 7644.
@@ -121,10 +122,15 @@ pub async fn read(request: &Request, body: &mut RequestBody) -> Result<impl AsRe
     Ok(body.take()?.into_bytes().await?)
 }
 
-/// What a body says; refused as a [`Problem`] if it is not JSON or not a `T`.
+/// What a body says; refused as a [`Problem`] if it is not JSON or not a `T`, or has more than [`MOST_SCIM_VALUES`] values.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     // Some clients put a byte order mark in front.
     let json = bytes.strip_prefix(b"\xef\xbb\xbf".as_slice()).unwrap_or(bytes);
+    if has_more_values_than(json, MOST_SCIM_VALUES) {
+        let detail = too_many_values(MOST_SCIM_VALUES);
+        let problem = Problem::new(StatusCode::BAD_REQUEST, "too_many_values", "Too many values", detail);
+        return Err(problem.scim_type("invalidSyntax").into());
+    }
     Ok(serde_json::from_slice(json).map_err(|error| {
         let detail = if json.is_empty() {
             "A JSON body is expected, but the request has none.".into()

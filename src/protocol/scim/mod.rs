@@ -44,6 +44,7 @@ pub use schema::ResourceType;
 pub use user::UserResource;
 pub use value::as_boolean;
 
+use super::json;
 use serde_json::Value;
 
 /// The media type of every SCIM body, errors included (RFC 7644 §8.1).
@@ -52,11 +53,14 @@ pub const MEDIA_TYPE: &str = "application/scim+json";
 /// Reads a request body as JSON.
 ///
 /// A byte order mark is skipped. Broken JSON, nesting beyond 128 levels, unpaired surrogates and
-/// numbers outside the range of a double are 400 `invalidSyntax` with the place of the mistake.
+/// numbers outside the range of a double, and more than [`json::MOST_SCIM_VALUES`] values, are 400 `invalidSyntax` with the place of the mistake.
 pub fn parse_json(body: &[u8]) -> Result<Value, ScimError> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(ScimError::invalid_syntax("The body is empty; a JSON object is needed."));
+    }
+    if json::has_more_values_than(body, json::MOST_SCIM_VALUES) {
+        return Err(ScimError::invalid_syntax(json::too_many_values(json::MOST_SCIM_VALUES)));
     }
     serde_json::from_slice(body)
         .map_err(|e| ScimError::invalid_syntax(format!("The body is not valid JSON: {e}.")))

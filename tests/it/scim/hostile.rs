@@ -346,6 +346,41 @@ on_both! {
         assert_eq!(found["data"].as_array().expect("rows").len(), 1);
     }
 
+    /// Each of five million numbers would take sixteen times its two bytes in memory, and an object more.
+    async fn a_body_of_too_many_values_is_refused_before_they_are_made(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let id = acme.user("jo@acme.com").await;
+        let zeros = format!("[0{}]", ",0".repeat(5_000_000));
+        let objects = format!("[{{\"a\":0}}{}]", ",{\"a\":0}".repeat(1_000_000));
+        for body in [zeros.clone(), objects] {
+            for (method, path) in [("POST", "/Users"), ("PUT", &format!("/Users/{id}")), ("PATCH", &format!("/Users/{id}")), ("POST", "/Groups"), ("POST", "/Bulk"), ("POST", "/.search")] {
+                let call = app.call(method.parse().expect("a method"), &format!("/scim/v2{path}")).bearer(&acme.token);
+                let refused = call.body("application/scim+json", body.clone()).send().await;
+                refused.scim_error(400, Some("invalidSyntax"));
+                assert_eq!(refused.json()["detail"], "The body has more than 250000 JSON values; send it in several requests.", "{method} {path}");
+            }
+        }
+        let rest = app.post("/api/v1/organizations").operator().body("application/json", zeros[zeros.len() - 200_001..].replacen(',', "[", 1));
+        let refused = rest.send().await.problem(400, "invalid_body");
+        assert_eq!(refused["detail"], "The body has more than 50000 JSON values; send it in several requests.");
+
+        // What may come is far within: here the first operation ends it, and the first member is nobody.
+        let mut full = user("full@acme.com");
+        let values: Vec<Value> = (0..40).map(|n| json!({ "value": format!("v{n}"), "type": format!("t{n}"), "display": "x", "primary": false })).collect();
+        full["entitlements"] = json!(values);
+        let mut operations = vec![json!({ "method": "POST", "path": "/Users", "bulkId": "no", "data": {} })];
+        operations.extend((1..1_000).map(|n| json!({ "method": "POST", "path": "/Users", "bulkId": format!("b{n}"), "data": full })));
+        let bulk = json!({ "schemas": [BULK], "failOnErrors": 1, "Operations": operations });
+        let done = acme.send("POST", "/Bulk", &bulk).send().await.expect(200).json();
+        assert_eq!(done["Operations"].as_array().map(Vec::len), Some(1), "{done}");
+        // The token of the bulk request has used up what it may.
+        let other = Tenant::new(&app, "Other", "other.com").await;
+        let group = other.group("Staff", &[]).await;
+        let members: Vec<Value> = (0..10_000).map(|n| json!({ "value": format!("m{n}"), "display": "M", "type": "User", "$ref": null })).collect();
+        let refused = other.patch_group(&group, &json!([{ "op": "add", "path": "members", "value": members }])).send().await;
+        refused.scim_error(400, Some("invalidValue"));
+    }
+
     /// PostgreSQL takes no NUL in a text, and nothing has one.
     async fn a_search_for_what_no_text_has_is_refused(app: TestApp) {
         let acme = Tenant::new(&app, "Acme", "acme.com").await;
