@@ -381,6 +381,30 @@ on_both! {
         refused.scim_error(400, Some("invalidValue"));
     }
 
+    /// As many as a body holds: refused for the first one that is nobody, in the time of a look-up of a few.
+    async fn a_hundred_thousand_strangers_are_refused(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let jo = acme.user("jo@acme.com").await;
+        let group = acme.group("Staff", &[&jo]).await;
+        let mut members: Vec<Value> =
+            (0..120_000_u128).map(|n| json!({ "value": uuid::Uuid::from_u128(n << 64 | 0x7000_8000).to_string() })).collect();
+        members.push(json!({ "value": jo }));
+        let path = format!("/Groups/{group}");
+        for op in ["add", "replace"] {
+            let body = json!({ "schemas": [PATCH], "Operations": [{ "op": op, "path": "members", "value": members }] });
+            acme.send("PATCH", &path, &body).send().await.scim_error(400, Some("invalidValue"));
+        }
+        let whole = json!({ "schemas": [GROUP], "displayName": "Staff", "members": members });
+        acme.send("PUT", &path, &whole).send().await.scim_error(400, Some("invalidValue"));
+        acme.send("POST", "/Groups", &whole).send().await.scim_error(400, Some("invalidValue"));
+        assert_eq!(acme.members_of(&group).await, std::slice::from_ref(&jo));
+        // To take out whoever is not in it is nothing.
+        members.pop();
+        let body = json!({ "schemas": [PATCH], "Operations": [{ "op": "remove", "path": "members", "value": members }] });
+        acme.send("PATCH", &path, &body).send().await.expect(200);
+        assert_eq!(acme.members_of(&group).await, [jo]);
+    }
+
     /// PostgreSQL takes no NUL in a text, and nothing has one.
     async fn a_search_for_what_no_text_has_is_refused(app: TestApp) {
         let acme = Tenant::new(&app, "Acme", "acme.com").await;

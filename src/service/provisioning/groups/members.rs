@@ -36,6 +36,9 @@ pub(super) struct Place {
     pub group: DirectoryGroupId,
 }
 
+/// How many of those who are named are looked for before anything is done, where more are named.
+const PROBE: usize = 1_000;
+
 /// The same sentence for an id that is nobody's, for another directory's user and for what is no id at all.
 fn unknown(id: &str) -> Refusal {
     let id: String = id.chars().filter(|c| !c.is_control() && *c != '"').take(80).collect();
@@ -68,6 +71,10 @@ pub(super) async fn carry_out(
 ) -> Result<Changed, Refusal> {
     let Place { scope, directory, group } = place;
     let named = all_parsed(membership.named())?;
+    if named.len() > PROBE {
+        // Whoever names thousands that are nobody is told by the first of them, not after all were looked for.
+        refuse_nobody(tx, place, named.iter().take(PROBE).copied().collect()).await?;
+    }
     let adding = parsed(membership.added());
     let removed = match membership.staying() {
         Staying::AllBut(gone) if gone.is_empty() => Vec::new(),
@@ -90,10 +97,17 @@ pub(super) async fn carry_out(
         for user in &added {
             doubtful.remove(user);
         }
-        let known = store::directory_group_members::known(tx, scope, directory, &doubtful).await?;
-        if let Some(nobody) = doubtful.difference(&known).next() {
-            return Err(unknown(&nobody.uuid().to_string()));
-        }
+        refuse_nobody(tx, place, doubtful).await?;
     }
     Ok(Changed { added, removed })
+}
+
+/// Refuses unless each is a user of the directory.
+async fn refuse_nobody(tx: &Tx, place: Place, people: BTreeSet<DirectoryUserId>) -> Result<(), Refusal> {
+    let Place { scope, directory, .. } = place;
+    let known = store::directory_group_members::known(tx, scope, directory, &people).await?;
+    match people.difference(&known).next() {
+        Some(nobody) => Err(unknown(&nobody.uuid().to_string())),
+        None => Ok(()),
+    }
 }
