@@ -112,8 +112,11 @@ impl Membership {
     }
 
     fn add(&mut self, ids: Ids) {
+        // By what comes in this operation, not by all that came before: there may be a thousand of each.
         if let Staying::AllBut(gone) = &mut self.staying {
-            gone.retain(|id| !ids.contains(id));
+            for id in &ids {
+                gone.remove(id);
+            }
         }
         self.named.extend(ids.iter().cloned());
         self.added.extend(ids);
@@ -121,7 +124,14 @@ impl Membership {
 
     fn remove(&mut self, leaving: Staying) {
         let staying = leaving.not();
-        self.added.retain(|id| staying.has(id));
+        match &staying {
+            Staying::AllBut(gone) => {
+                for id in gone {
+                    self.added.remove(id);
+                }
+            }
+            Staying::Only(ids) => self.added.retain(|id| ids.contains(id)),
+        }
         self.staying.and(staying);
     }
 }

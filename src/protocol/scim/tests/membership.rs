@@ -280,3 +280,20 @@ proptest! {
         }
     }
 }
+
+/// What a thousand operations do to a hundred thousand members costs what each of them names, not what all before it did.
+#[test]
+fn long_lists_and_many_operations_are_read_together() {
+    let all: Vec<Value> = (0..50_000).map(|n| json!({ "value": format!("m{n:05}") })).collect();
+    let mut operations = vec![json!({ "op": "remove", "path": "members", "value": all })];
+    operations.extend(
+        (0..900).map(|n| json!({ "op": "add", "path": "members", "value": { "value": format!("m{n:05}") } })),
+    );
+    operations.push(json!({ "op": "add", "path": "members", "value": all }));
+    operations
+        .extend((0..90).map(|n| json!({ "op": "remove", "path": format!("members[value eq \"m{n:05}\"]") })));
+    let membership = read(&Value::from(operations)).unwrap().membership;
+    assert_eq!((membership.added().len(), membership.named().len()), (49_910, 50_000));
+    let gone: Ids = (0..90).map(|n| format!("m{n:05}")).collect();
+    assert_eq!(*membership.staying(), Staying::AllBut(gone));
+}
