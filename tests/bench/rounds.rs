@@ -24,11 +24,11 @@ use super::subject::{Figure, Subject};
 use super::table::{Samples, Table, Target, short};
 use super::yardsticks::{Hello, Pgbench, Work};
 
-pub const ROUNDS: usize = 3;
+pub const ROUNDS: usize = 5;
 const STARTS: usize = 5;
 /// Of each form in each round.
 const RESPONSES: usize = 600;
-const PGBENCH_SECONDS: u32 = 5;
+const PGBENCH_SECONDS: u32 = 3;
 /// Idle means that nothing came for so long.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -170,15 +170,19 @@ async fn round(
     if parts.has("scim") {
         let database = Processes { server: None, ..on_postgres.processes };
         let before = database.read()?;
-        let rate = pgbench.measure(Work::Insert, PGBENCH_SECONDS).await?;
-        figures.insert.push(rate);
+        let early = pgbench.measure(Work::Insert, PGBENCH_SECONDS).await?;
         let spent = database.read()?.since(before).database;
-        figures.insert_cost.push(spent / (rate * f64::from(PGBENCH_SECONDS)));
+        figures.insert_cost.push(spent / (early * f64::from(PGBENCH_SECONDS)));
         for (subject, of_subject) in subjects.iter().zip(&mut figures.scim) {
             let measure = async |mix, time, figure: &mut Figure| {
                 subject.measure(scripts(&subject.tenant, mix), time, figure).await.map(drop)
             };
             measure(Mix::Both, seconds(40), &mut of_subject.mixed).await?;
+            if subject.processes.postmaster.is_some() {
+                // On both sides of what is judged by it, for the machine may change its mind meanwhile.
+                let late = pgbench.measure(Work::Insert, PGBENCH_SECONDS).await?;
+                figures.insert.push(early.midpoint(late));
+            }
             measure(Mix::LookUps, seconds(10), &mut of_subject.look_ups).await?;
             measure(Mix::Creates, seconds(15), &mut of_subject.creates).await?;
         }
