@@ -3,6 +3,7 @@ pub mod client_assertion;
 pub mod dns_challenge;
 pub mod json;
 pub mod jwt;
+pub mod percent;
 pub mod saml;
 pub mod scim;
 pub mod scim_log;

@@ -21,6 +21,7 @@ use super::middleware::{
 };
 use super::payload::framework::{method_not_allowed, not_found};
 use super::payload::{Dialect, Problem};
+use crate::protocol::percent::decoded;
 use crate::protocol::scim::ScimError;
 use answer::dress;
 use auth::Authenticate;
@@ -154,24 +155,6 @@ impl Place {
             Self::NotOffered | Self::Nowhere => "/scim/v2/*",
         }
     }
-}
-
-/// Undoes percent-encoding; a broken escape stands for itself.
-fn decoded(segment: &str) -> String {
-    let bytes = segment.as_bytes();
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let escape = segment.get(at + 1..at + 3).filter(|_| *byte == b'%');
-        if let Some(value) = escape.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            plain.push(value);
-            at += 3;
-        } else {
-            plain.push(*byte);
-            at += 1;
-        }
-    }
-    String::from_utf8_lossy(&plain).into_owned()
 }
 
 /// Finds the handler of a request.

@@ -1,6 +1,6 @@
 //! What Entra ID sends, with and without its flag: capital ops, booleans as words, paths with filters, nulls.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{ENTERPRISE, GROUP, LIST, Tenant, USER, members};
 use crate::support::app::on_both;
@@ -61,6 +61,28 @@ on_both! {
         let banana = json!([{ "op": "Replace", "path": "active", "value": "banana" }]);
         acme.patch(&id, &banana).send().await.scim_error(400, Some("invalidValue"));
         acme.delete(&id).send().await.expect(204);
+    }
+
+    async fn its_validator_encodes_values_once_more(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let jo = acme.user("jo+x@acme.com").await;
+        acme.send("POST", "/Groups", &json!({ "displayName": "R&D 50%25" })).send().await.expect(201);
+        acme.send("POST", "/Groups", &json!({ "displayName": "R&D 50%" })).send().await.expect(201);
+        let found = async |what: &str, filter: &str| -> Vec<Value> {
+            let list = acme.get(what).query(&[("filter", filter)]).send().await.expect(200).json();
+            assert_eq!(list["totalResults"], list["Resources"].as_array().map_or(0, Vec::len), "{list}");
+            list["Resources"].as_array().expect("a list").clone()
+        };
+        for filter in ["userName eq \"jo%2Bx%40acme.com\"", "userName eq \"jo+x%40acme.com\"",
+            "active eq true and emails[type eq \"work\" and value eq \"jo%2bx%40acme.com\"]"] {
+            assert_eq!(found("/Users", filter).await[0]["id"], jo.as_str(), "{filter}");
+        }
+        // What is found as it stands is meant as it stands.
+        for name in ["R&D 50%25", "R&D 50%"] {
+            let groups = found("/Groups", &format!("displayName eq \"{name}\"")).await;
+            assert_eq!((groups.len(), &groups[0]["displayName"]), (1, &json!(name)));
+        }
+        assert!(found("/Users", "userName eq \"kim%40acme.com\"").await.is_empty());
     }
 
     async fn a_new_user_name_moves_the_address(app: TestApp) {

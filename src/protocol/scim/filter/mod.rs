@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use super::ScimError;
 use super::schema::Attribute;
+use crate::protocol::percent::decoded;
 
 pub use super::name::{fold, folded};
 pub use super::schema::Kind;
@@ -207,6 +208,35 @@ impl Filter {
         match self {
             Self::Compare { .. } => self.index_key(),
             _ => None,
+        }
+    }
+
+    /// The filter with percent-encoding in its texts undone, if there is any: the SCIM Validator of Entra ID encodes
+    /// values once more before it encodes the query.
+    pub fn decoded(&self) -> Option<Self> {
+        let all = |terms: &[Self]| -> Option<Vec<Self>> {
+            let decoded: Vec<_> = terms.iter().map(Self::decoded).collect();
+            let any = decoded.iter().any(Option::is_some);
+            let each =
+                decoded.into_iter().zip(terms).map(|(term, before)| term.unwrap_or_else(|| before.clone()));
+            any.then(|| each.collect())
+        };
+        match self {
+            Self::And(terms) => all(terms).map(Self::And),
+            Self::Or(terms) => all(terms).map(Self::Or),
+            Self::Not(filter) => filter.decoded().map(Box::new).map(Self::Not),
+            Self::Has { attribute, filter } => filter
+                .decoded()
+                .map(|filter| Self::Has { attribute: attribute.clone(), filter: Box::new(filter) }),
+            Self::Compare { attribute, operator, literal: Literal::Text(text) } if text.contains('%') => {
+                let plain = decoded(text);
+                (plain != *text && !plain.contains('\0')).then(|| Self::Compare {
+                    attribute: attribute.clone(),
+                    operator: *operator,
+                    literal: Literal::Text(plain),
+                })
+            }
+            Self::Compare { .. } | Self::Present(_) => None,
         }
     }
 

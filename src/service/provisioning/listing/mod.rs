@@ -126,12 +126,29 @@ pub trait Listing: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Vec<Resource>>, Refusal>> + Send;
 }
 
-/// A page of the resources of one type.
+/// A page of the resources of one type. Where a filter finds nothing, it is tried once more with the percent-encoding in
+/// its texts undone.
 ///
 /// # Errors
 /// 400 `invalidCursor` and `expiredCursor` for a cursor that was not given out for this query, or too long ago;
 /// `invalidCount` for another count than the cursor's; `tooMany` for a filter that leaves too much to judge.
 pub async fn list<L: Listing>(
+    services: &Services,
+    ctx: &Ctx,
+    resource_type: &ResourceType,
+    query: &ListQuery,
+) -> Result<Page<Resource>, Refusal> {
+    let page = as_said::<L>(services, ctx, resource_type, query).await?;
+    if page.total_results > 0 || !matches!(query.paging, Paging::Index(_)) {
+        return Ok(page);
+    }
+    // Only where nothing is found as it stands: a percent sign may be meant.
+    let Some(filter) = query.filter.as_ref().and_then(Filter::decoded) else { return Ok(page) };
+    as_said::<L>(services, ctx, resource_type, &ListQuery { filter: Some(filter), ..query.clone() }).await
+}
+
+/// The same, with the filter as it stands.
+async fn as_said<L: Listing>(
     services: &Services,
     ctx: &Ctx,
     resource_type: &ResourceType,
