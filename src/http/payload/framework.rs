@@ -225,8 +225,11 @@ pub(super) fn plain(reason: &str) -> String {
         reason = &reason[..position];
     }
     if let Some(rest) = reason.strip_prefix("failed to parse \"")
-        && let Some((_, rest)) = rest.split_once("\": ")
+        && let Some((name, rest)) = rest.split_once("\": ")
     {
+        if name.ends_with("date-time") || name.ends_with("date-time)") {
+            return "expected a date and time with its zone, as in 2026-01-31T08:00:00Z".to_owned();
+        }
         reason = rest;
     }
     if let Some(rest) = reason.strip_prefix("Expected input type \"")
@@ -238,6 +241,9 @@ pub(super) fn plain(reason: &str) -> String {
         && let Some((expected, _)) = rest.split_once("\" expects an input value")
     {
         return format!("a required field is missing: {}", type_in_words(expected));
+    }
+    if reason == "Expect a valid enumeration value." {
+        return "this is not one of the words that are taken here; /docs lists them".to_owned();
     }
     let end = reason.char_indices().nth(300).map_or(reason.len(), |(index, _)| index);
     reason[..end].trim_end_matches('.').to_owned()

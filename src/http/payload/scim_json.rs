@@ -119,6 +119,18 @@ pub async fn read(request: &Request, body: &mut RequestBody) -> Result<impl AsRe
         )
         .into());
     }
+    if let Some(encoding) = request.header(header::CONTENT_ENCODING)
+        && !encoding.trim().eq_ignore_ascii_case("identity")
+    {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "Unsupported media type",
+            "Send the body as it is: no Content-Encoding is taken here.",
+        )
+        .header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+        .into());
+    }
     Ok(body.take()?.into_bytes().await?)
 }
 

@@ -8,7 +8,8 @@
 
 use super::person::{Change, Outcome};
 use super::{
-    DirectoryUser, Refusal, address, check_version, fill, lost, not_found, persist, resource, within_reach,
+    DirectoryUser, Refusal, address, check_version, fill, lost, name_taken, not_found, persist, resource,
+    within_reach,
 };
 use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
@@ -125,6 +126,14 @@ async fn attempt(
     row.active = active;
     fill(&mut row, after);
     let said_anew = row.asserted_role != before.asserted_role;
+    if row.user_name_key != before.user_name_key {
+        // Before the address is looked at, of which a refusal would tell less.
+        let namesake =
+            store::directory_users::find_by_name(&tx, scope, directory, &row.user_name_key).await?;
+        if namesake.is_some_and(|row| within_reach(ctx, &row)) {
+            return Err(name_taken().into());
+        }
+    }
     let may_count = row.active && !before.active || before.user_id.is_none();
     // Before any member is locked: whoever switches that locks the directory and then members.
     let lifts = (said_anew || row.asserted_role.is_some() && may_count)
@@ -190,10 +199,10 @@ async fn linked(
         allowed = both_ours(change, case, moved).await?;
         if !allowed && !leaving {
             if moved {
-                return Err(change.foreign(case.asserted.as_ref()).await?);
+                return Err(change.foreign(case.asserted.as_ref(), &row.user_name).await?);
             }
             if !change.holds().await? {
-                return Err(change.foreign(before.address.as_ref()).await?);
+                return Err(change.foreign(before.address.as_ref(), &row.user_name).await?);
             }
         }
     }
@@ -287,7 +296,7 @@ async fn held(
     let footing = change.footing(case.asserted.as_ref()).await?;
     let (Some(footing), Some(address)) = (footing, &case.asserted) else {
         if moved && row.active && !change.holds().await? {
-            return Err(change.foreign(case.asserted.as_ref()).await?);
+            return Err(change.foreign(case.asserted.as_ref(), &row.user_name).await?);
         }
         return Ok(None);
     };

@@ -2,7 +2,7 @@
 
 use super::newcomers::{Admission, admit};
 use super::person::{Change, may_stand_on};
-use super::{ATTEMPTS, DirectoryUser, Refusal, address, fill, lost, name_taken, persist};
+use super::{ATTEMPTS, DirectoryUser, Refusal, address, fill, lost, name_taken, persist, within_reach};
 use crate::model::event::EventKind;
 use crate::model::id::{DirectoryId, DirectoryUserId};
 use crate::model::tenant::TenantScope;
@@ -32,7 +32,8 @@ pub async fn create(
             // answer to an administrator, to whom the userName says more.
             let key = fold(resource.user_name());
             let same = store::directory_users::find_by_name(&services.db, scope, directory, &key).await?;
-            Err(if same.is_some() { name_taken() } else { error }.into())
+            let same = same.is_some_and(|row| within_reach(ctx, &row));
+            Err(if same { name_taken() } else { error }.into())
         }
         done => done,
     }
@@ -190,7 +191,7 @@ async fn make(
         }
         _ => {
             if !change.holds().await? {
-                return Err(change.foreign(row.address.as_ref()).await?);
+                return Err(change.foreign(row.address.as_ref(), &row.user_name).await?);
             }
         }
     }

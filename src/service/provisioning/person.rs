@@ -86,7 +86,11 @@ impl Change<'_> {
     }
 
     /// The refusal of a foreign address, which names those that are allowed.
-    pub(super) async fn foreign(&self, address: Option<&EmailAddress>) -> Result<Refusal, Refusal> {
+    pub(super) async fn foreign(
+        &self,
+        address: Option<&EmailAddress>,
+        user_name: &str,
+    ) -> Result<Refusal, Refusal> {
         let mut domains = store::domains::list_of_directory(self.tx, self.scope).await?;
         let who = if let Some(bound) = bound_to(self.ctx) {
             domains.retain(|domain| domain.name == *bound);
@@ -101,9 +105,14 @@ impl Change<'_> {
                 format!("Allowed domains: {}.", names.join(", "))
             }
         };
-        let found = match address {
-            Some(address) => format!("The address is on the domain {}", address.domain()),
-            None => "Neither userName nor a primary or work e-mail is an e-mail address".to_owned(),
+        let found = if let Some(address) = address {
+            format!("The address is on the domain {}", address.domain())
+        } else {
+            // Whoever meant an address is told what is wrong with it.
+            let wrong = EmailAddress::parse(user_name).err().filter(|_| user_name.contains('@'));
+            let because = wrong.map(|error| format!(" (of the userName: {error})").replace(".)", ")"));
+            let because = because.unwrap_or_default();
+            format!("Neither userName nor a primary or work e-mail is an e-mail address{because}")
         };
         Ok(ScimError::invalid_value(format!("{found}, and {who}. {allowed}")).into())
     }

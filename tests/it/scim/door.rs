@@ -118,6 +118,9 @@ on_both! {
         }
         let xml = app.post("/scim/v2/Users").bearer(&acme.token).body("text/xml", "<user/>");
         xml.send().await.scim_error(415, None);
+        let squeezed = app.post("/scim/v2/Users").bearer(&acme.token).body("application/scim+json", "{}");
+        let refused = squeezed.header("content-encoding", "gzip").send().await;
+        assert!(refused.scim_error(415, None).to_string().contains("Content-Encoding"), "{}", refused.body);
         let huge = "x".repeat(20 * 1024 * 1024);
         let huge = app.post("/scim/v2/Users").bearer(&acme.token).body("application/json", huge);
         huge.send().await.scim_error(413, None);

@@ -290,6 +290,9 @@ on_both! {
 
     async fn the_log_is_narrowed_and_paged(app: TestApp) {
         let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        let half = format!("/api/v1/organizations/{}/scim/logs?after=2026-01-31", acme.org);
+        let refused = app.get(&half).operator().send().await.problem(400, "invalid_parameter");
+        assert!(text(&refused, "detail").contains("2026-01-31T08:00:00Z"), "{refused}");
         acme.user("one@acme.com").await;
         app.clock.advance(Duration::from_secs(10));
         acme.user("two@acme.com").await;

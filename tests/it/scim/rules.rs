@@ -70,6 +70,19 @@ on_both! {
         assert_eq!(acme.rest("members/count").await["count"], 2);
     }
 
+    async fn whoever_meant_an_address_is_told_what_is_wrong_with_it(app: TestApp) {
+        let acme = Tenant::new(&app, "Acme", "acme.com").await;
+        for (name, reason) in [
+            ("o\u{2019}neil@acme.com", "outside ASCII"),
+            ("jo@acme.com.", "a domain name with a dot"),
+            ("jo", "e-mail address, and this directory"),
+        ] {
+            let refused = acme.post(&json!({ "userName": name })).send().await.scim_error(400, Some("invalidValue"));
+            let detail = text(&refused, "detail");
+            assert!(detail.contains(reason) && detail.contains("Allowed domains: acme.com."), "{detail}");
+        }
+    }
+
     async fn others_are_held_where_the_directory_says_so(app: TestApp) {
         let acme = Tenant::new(&app, "Acme", "acme.com").await;
         acme.set("scim", &json!({ "foreign_addresses": "hold" })).await;

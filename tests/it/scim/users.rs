@@ -57,7 +57,8 @@ on_both! {
         acme.active(&id, false).await;
         acme.post(&user("jo@acme.com")).send().await.scim_error(409, Some("uniqueness"));
         let rename = json!([{ "op": "replace", "path": "userName", "value": "Jo@Acme.com" }]);
-        acme.patch(&other, &rename).send().await.scim_error(409, Some("uniqueness"));
+        let taken = acme.patch(&other, &rename).send().await.scim_error(409, Some("uniqueness"));
+        assert!(text(&taken, "detail").contains("has this userName"), "{taken}");
         // Another userName for the same person is no second person.
         let mut alias = user("jdoe");
         alias["emails"][0]["value"] = json!("jo@acme.com");
