@@ -40,6 +40,7 @@ pub mod model {
 
 #[path = "../../src/protocol"]
 pub mod protocol {
+    pub mod json;
     pub mod scim;
 }
 

@@ -2,11 +2,11 @@
 //! a panic; whatever is refused is refused at a place in the text.
 #![no_main]
 
-use engine::protocol::scim::filter::{Literal, MAX_DEPTH, MAX_LENGTH, MAX_TERMS};
+use engine::protocol::scim::filter::{MAX_DEPTH, MAX_LENGTH, MAX_TERMS};
 use engine::protocol::scim::{Filter, UserResource};
 use engine::shape;
 use libfuzzer_sys::fuzz_target;
-use serde_json::{Number, Value, json};
+use serde_json::{Value, json};
 use std::sync::LazyLock;
 
 static RESOURCE: LazyLock<Value> = LazyLock::new(|| {
@@ -36,7 +36,6 @@ fuzz_target!(|text: &str| {
                 let _ = (filter.index_keys(), filter.exact_key());
                 // Print adds escapes and parentheses, which may go beyond what is read.
                 match Filter::parse(resource_type, &printed) {
-                    Ok(_) if inexact(&filter) => {}
                     Ok(again) => {
                         assert_eq!(again, filter, "{printed}");
                         assert_eq!(again.to_string(), printed);
@@ -50,19 +49,6 @@ fuzz_target!(|text: &str| {
         }
     }
 });
-
-/// Whether it has a number that serde_json, without its feature `float_roundtrip`, does not read as it prints it: with
-/// very many digits or a large exponent it is off by a unit of the last place.
-fn inexact(filter: &Filter) -> bool {
-    match filter {
-        Filter::And(terms) | Filter::Or(terms) => terms.iter().any(inexact),
-        Filter::Not(filter) | Filter::Has { filter, .. } => inexact(filter),
-        Filter::Compare { literal: Literal::Number(number), .. } => {
-            serde_json::from_str::<Number>(&number.to_string()).ok().as_ref() != Some(number)
-        }
-        Filter::Compare { .. } | Filter::Present(_) => false,
-    }
-}
 
 /// How deep a filter is, and how many comparisons it makes.
 fn size(filter: &Filter) -> (usize, usize) {
