@@ -306,7 +306,7 @@ impl Queue {
     }
 }
 
-/// Writes what waits; returns when nothing does. To be run by one task alone.
+/// Writes what waits, but not the few that come meanwhile. To be run by one task alone.
 pub async fn write(services: &Services) {
     let log = &services.scim_log;
     loop {
@@ -336,12 +336,21 @@ pub async fn write(services: &Services) {
             log.drop_entries(STORE_FAILED, number);
         }
         log.done.send_modify(|done| *done += number);
+        if number < BATCH as u64 {
+            // What came meanwhile gathers first: a batch of a few costs the store as much as a full one.
+            return;
+        }
     }
 }
 
 /// Writes what waits when the process ends, but not for longer than may be.
 pub async fn finish(services: &Services) {
-    if timeout(STOP_WITHIN, write(services)).await.is_err() {
+    let all = async {
+        while !services.scim_log.lock().waiting.is_empty() {
+            write(services).await;
+        }
+    };
+    if timeout(STOP_WITHIN, all).await.is_err() {
         tracing::warn!("the SCIM request log could not be written to its end");
     }
 }
