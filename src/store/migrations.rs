@@ -114,6 +114,11 @@ async fn run(options: &DbOptions, up: bool, steps: Option<u32>) -> Result<Schema
         }
     }
     let done = apply(&connection, up, steps).await;
+    if postgres && done.is_ok() {
+        // Said aloud, for the database may notice only a while later that the session is over; whoever migrates next would
+        // meet the lock of one who is done.
+        connection.execute_unprepared(&format!("SELECT pg_advisory_unlock({LOCK})")).await?;
+    }
     // Closing the session gives an advisory lock back, whatever happened.
     connection.close().await?;
     done
