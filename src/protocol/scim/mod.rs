@@ -53,7 +53,8 @@ pub const MEDIA_TYPE: &str = "application/scim+json";
 /// Reads a request body as JSON.
 ///
 /// A byte order mark is skipped. Broken JSON, nesting beyond 128 levels, unpaired surrogates and
-/// numbers outside the range of a double, and more than [`json::MOST_SCIM_VALUES`] values, are 400 `invalidSyntax` with the place of the mistake.
+/// numbers outside the range of a double are 400 `invalidSyntax` with the place of the mistake; so
+/// are more than [`json::MOST_SCIM_VALUES`] values, without one.
 pub fn parse_json(body: &[u8]) -> Result<Value, ScimError> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if body.iter().all(u8::is_ascii_whitespace) {

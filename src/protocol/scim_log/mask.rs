@@ -6,9 +6,11 @@
 //! kept at all.
 
 use super::quotes::Told;
-use super::{clipped, decoded, holds};
+use super::{clipped, holds};
+use crate::protocol::percent::decoded;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::fmt;
 
 /// How much of a body is kept, in bytes; the last value may reach a little beyond it.
@@ -335,9 +337,8 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
             self.out.mask();
         } else if self.means == Means::Sentence {
             let plain = without_brackets(value);
-            let plain =
-                self.out.told.map_or_else(|| plain.clone(), |told| told.only(&plain).into_owned().into());
-            self.out.string(&clipped(&plain, LONGEST_TEXT));
+            let kept = self.out.told.map_or(Cow::Borrowed(&*plain), |told| told.only(&plain));
+            self.out.string(&clipped(&kept, LONGEST_TEXT));
         } else if self.means == Means::Path {
             let plain = without_brackets(value);
             let plain = if plain.starts_with('/') { path(&plain).into() } else { plain };

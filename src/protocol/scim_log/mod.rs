@@ -136,14 +136,6 @@ fn parameter(path: &str, name: &str) -> Option<String> {
     pairs.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.into_owned())
 }
 
-/// A part of a path without its escapes.
-fn decoded(part: &str) -> String {
-    // These mean nothing else in a path.
-    let guarded = part.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
-    let decoded = url::form_urlencoded::parse(guarded.as_bytes()).next();
-    decoded.map(|(text, _)| text.into_owned()).unwrap_or_default()
-}
-
 /// The beginning of a text, so long and no longer, with a sign that it goes on.
 fn clipped(text: &str, most: usize) -> std::borrow::Cow<'_, str> {
     if text.len() <= most {

@@ -3,8 +3,8 @@
 //!
 //! The answer itself goes to whoever sent the call, and quotes as it likes.
 
-use super::decoded;
 use super::mask::MASK;
+use crate::protocol::percent::decoded;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::HashSet;

@@ -2,7 +2,7 @@
 //! come while others of it are being answered are asked together, by one statement for the people and one for the
 //! groups they are in, and each answer is as if it had been asked alone.
 
-use super::groups::any_group;
+use super::groups::{any_group, groups_by_user};
 use super::{DirectoryUser, Refusal};
 use crate::model::id::{DirectoryId, DirectoryUserId};
 use crate::model::tenant::TenantScope;
@@ -12,7 +12,6 @@ use crate::service::together::Together;
 use crate::store::directory_group_members::GroupOfUser;
 use crate::store::error::StoreError;
 use crate::store::{self, Db};
-use std::collections::HashMap;
 
 /// How many are asked for by one statement at most; each number has a statement of its own.
 const TOGETHER: usize = 8;
@@ -110,12 +109,7 @@ async fn ask(
         |row: &DirectoryUser| questions.iter().any(|asked| asked.groups && asked.key == row.user_name_key);
     let members: Vec<DirectoryUserId> =
         rows.iter().filter(|row| wants_groups(row)).map(|row| row.id).collect();
-    let mut groups: HashMap<DirectoryUserId, Vec<GroupOfUser>> = HashMap::new();
-    if !members.is_empty() {
-        for group in store::directory_group_members::groups_of(db, scope, &members).await? {
-            groups.entry(group.user).or_default().push(group);
-        }
-    }
+    let groups = groups_by_user(db, scope, &members).await?;
     let answer = |(at, question): (usize, &Question)| {
         let found = rows.iter().position(|row| row.user_name_key == question.key)?;
         let is_asked_again = questions[at + 1..].iter().any(|later| later.key == question.key);

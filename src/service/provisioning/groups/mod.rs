@@ -15,7 +15,7 @@ pub use crate::store::directory_groups::DirectoryGroup;
 pub use change::{GroupEdit, change};
 pub use create::create;
 pub use of_users::attach;
-pub(super) use of_users::{any as any_group, show};
+pub(super) use of_users::{any as any_group, by_user as groups_by_user, show};
 pub use read::{Groups, find, members};
 pub use remove::remove;
 

@@ -8,8 +8,9 @@ use crate::model::id::{DirectoryId, DirectoryUserId};
 use crate::model::tenant::TenantScope;
 use crate::service::permissions;
 use crate::service::{Ctx, Error, Services};
-use crate::store;
 use crate::store::directory_group_members::GroupOfUser;
+use crate::store::error::StoreError;
+use crate::store::{self, Db};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -21,16 +22,28 @@ pub async fn attach(services: &Services, ctx: &Ctx, users: &mut [Value]) -> Resu
     if ids.is_empty() || !any(services, scope, directory).await? {
         return Ok(());
     }
-    let mut groups: HashMap<DirectoryUserId, Vec<GroupOfUser>> = HashMap::new();
-    for found in store::directory_group_members::groups_of(&services.db, scope, &ids).await? {
-        groups.entry(found.user).or_default().push(found);
-    }
+    let mut groups = by_user(&services.db, scope, &ids).await?;
     for user in users {
         if let Some(groups) = id_of(user).and_then(|id| groups.remove(&id)) {
             show(services, user, &groups);
         }
     }
     Ok(())
+}
+
+/// The groups that each of these directory users is in; who is in none is not there.
+pub(in crate::service::provisioning) async fn by_user(
+    db: &Db,
+    scope: TenantScope,
+    ids: &[DirectoryUserId],
+) -> Result<HashMap<DirectoryUserId, Vec<GroupOfUser>>, StoreError> {
+    let mut groups: HashMap<_, Vec<_>> = HashMap::new();
+    if !ids.is_empty() {
+        for found in store::directory_group_members::groups_of(db, scope, ids).await? {
+            groups.entry(found.user).or_default().push(found);
+        }
+    }
+    Ok(groups)
 }
 
 /// Adds `groups` to the representation of a user who is in these.
