@@ -41,6 +41,7 @@ pub mod model {
 #[path = "../../src/protocol"]
 pub mod protocol {
     pub mod json;
+    pub mod percent;
     pub mod scim;
 }
 
