@@ -95,6 +95,8 @@ pub struct MappingView {
     /// An attribute that never changes and is never given to somebody else, such as Okta's `user.id`.
     #[oai(skip_serializing_if_is_none)]
     pub subject: Option<String>,
+    #[oai(skip_serializing_if_is_none)]
+    pub groups: Option<String>,
 }
 
 impl From<AttributeMapping> for MappingView {
@@ -105,6 +107,7 @@ impl From<AttributeMapping> for MappingView {
             family_name: mapping.family_name,
             display_name: mapping.display_name,
             subject: mapping.subject,
+            groups: mapping.groups,
         }
     }
 }
@@ -184,6 +187,7 @@ pub struct SetAttributeMapping {
     pub display_name: MaybeUndefined<String>,
     /// An attribute that never changes and is never given to somebody else, such as Okta's `user.id`.
     pub subject: MaybeUndefined<String>,
+    pub groups: MaybeUndefined<String>,
 }
 
 impl From<SetAttributeMapping> for GivenMapping {
@@ -194,6 +198,7 @@ impl From<SetAttributeMapping> for GivenMapping {
             family_name: patch(set.family_name),
             display_name: patch(set.display_name),
             subject: patch(set.subject),
+            groups: patch(set.groups),
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Who a verified assertion is about: the address, the names, and the key by which to know the person again.
 //!
 //! IdPs call the same thing by many names; the lists below are what the well-known ones send by default or by
-//! their set-up guides. A connection's [`AttributeMapping`] comes before the lists.
+//! their set-up guides. A connection's [`AttributeMapping`] comes before the lists. Names are compared as they are,
+//! then without regard to case.
+
+use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +21,7 @@ const EMAIL: &[&str] = &[
     "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
     "http://schemas.xmlsoap.org/claims/EmailAddress",
     "urn:oid:0.9.2342.19200300.100.1.3",
+    "urn:mace:dir:attribute-def:mail",
     "urn:oid:1.2.840.113549.1.9.1",
 ];
 const GIVEN_NAME: &[&str] = &[
@@ -29,6 +33,7 @@ const GIVEN_NAME: &[&str] = &[
     "user.firstName",
     "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname",
     "urn:oid:2.5.4.42",
+    "urn:mace:dir:attribute-def:givenName",
 ];
 const FAMILY_NAME: &[&str] = &[
     "lastName",
@@ -41,6 +46,7 @@ const FAMILY_NAME: &[&str] = &[
     "user.lastName",
     "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname",
     "urn:oid:2.5.4.4",
+    "urn:mace:dir:attribute-def:sn",
 ];
 const DISPLAY_NAME: &[&str] = &[
     "displayName",
@@ -48,16 +54,70 @@ const DISPLAY_NAME: &[&str] = &[
     "fullName",
     "cn",
     "http://schemas.microsoft.com/identity/claims/displayname",
+    "http://schemas.xmlsoap.org/claims/CommonName",
     "urn:oid:2.16.840.1.113730.3.1.241",
     "urn:oid:2.5.4.3",
+    "urn:mace:dir:attribute-def:displayName",
+    "urn:mace:dir:attribute-def:cn",
     "name",
 ];
-/// Attributes that their definitions promise never to change nor to be given to somebody else.
+/// Attributes that their definitions promise never to change nor to be given to somebody else; the last one by its
+/// name, which the set-up guides ask for where an IdP has none of the others.
 const SUBJECT: &[&str] = &[
     "http://schemas.microsoft.com/identity/claims/objectidentifier",
     "urn:oasis:names:tc:SAML:attribute:pairwise-id",
     "urn:oasis:names:tc:SAML:attribute:subject-id",
+    "immutable_id",
 ];
+/// Keycloak sends `Role` beside whatever else is set up, so it comes last.
+const GROUPS: &[&str] = &[
+    "groups",
+    "group",
+    "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups",
+    "http://schemas.xmlsoap.org/claims/Group",
+    "memberOf",
+    "isMemberOf",
+    "memberOfGroupNames",
+    "urn:oid:1.3.6.1.4.1.5923.1.5.1.1",
+    "urn:oid:1.2.840.113556.1.2.102",
+    "http://schemas.microsoft.com/ws/2008/06/identity/claims/role",
+    "Role",
+];
+/// How many groups of a person are kept.
+const MOST_GROUPS: usize = 2_000;
+/// A group's name is cut here, in characters.
+const LONGEST_GROUP: usize = 256;
+
+/// What is read from an assertion's attributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The e-mail address.
+    Email,
+    /// The given name.
+    GivenName,
+    /// The family name.
+    FamilyName,
+    /// The whole name.
+    DisplayName,
+    /// What never changes and is never given to somebody else.
+    Subject,
+    /// The groups.
+    Groups,
+}
+
+impl Part {
+    /// The names under which it is looked for if the connection names no other, the first that came wins.
+    pub const fn usual_names(self) -> &'static [&'static str] {
+        match self {
+            Self::Email => EMAIL,
+            Self::GivenName => GIVEN_NAME,
+            Self::FamilyName => FAMILY_NAME,
+            Self::DisplayName => DISPLAY_NAME,
+            Self::Subject => SUBJECT,
+            Self::Groups => GROUPS,
+        }
+    }
+}
 
 /// Names of attributes that a connection's administrator sets where the usual ones do not fit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +138,24 @@ pub struct AttributeMapping {
     /// An attribute that never changes and is never reused, such as Okta's `user.id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// The attribute with the groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<String>,
+}
+
+impl AttributeMapping {
+    /// The name that the connection's administrator gave for a part, if any.
+    pub fn name_of(&self, part: Part) -> Option<&str> {
+        let name = match part {
+            Part::Email => &self.email,
+            Part::GivenName => &self.given_name,
+            Part::FamilyName => &self.family_name,
+            Part::DisplayName => &self.display_name,
+            Part::Subject => &self.subject,
+            Part::Groups => &self.groups,
+        };
+        name.as_deref().map(str::trim).filter(|name| !name.is_empty())
+    }
 }
 
 /// By what a person is known at one connection (rule 7 of the product).
@@ -102,6 +180,8 @@ pub struct Identity {
     pub display_name: Option<String>,
     /// The key.
     pub subject: Subject,
+    /// The groups that came: trimmed, each once and in order, at most 2,000, each cut at 256 characters.
+    pub groups: Vec<String>,
 }
 
 impl Identity {
@@ -117,7 +197,7 @@ impl Identity {
     pub fn read(assertion: &VerifiedAssertion, mapping: &AttributeMapping) -> Result<Self, SamlRefusal> {
         let source = Source(assertion.attributes());
         let name_id = assertion.name_id();
-        let email = source.first(mapping.email.as_deref(), EMAIL).or_else(|| match name_id.format {
+        let email = source.first(mapping, Part::Email).or_else(|| match name_id.format {
             NameIdFormat::EmailAddress => Some(name_id.value.clone()),
             NameIdFormat::Unspecified if name_id.value.contains('@') => Some(name_id.value.clone()),
             _ => None,
@@ -128,7 +208,7 @@ impl Identity {
                 attributes: source.names(),
             });
         };
-        let subject = match mapping.subject.as_deref().map(str::trim).filter(|name| !name.is_empty()) {
+        let subject = match mapping.name_of(Part::Subject) {
             Some(name) => match source.values(name)[..] {
                 [only] => Subject::Immutable(only.to_owned()),
                 ref values => {
@@ -144,15 +224,15 @@ impl Identity {
                 .or_else(|| (name_id.format == NameIdFormat::Persistent).then(|| name_id.value.clone()))
                 .map_or_else(|| Subject::Address(email.clone()), Subject::Immutable),
         };
-        let given_name = source.first(mapping.given_name.as_deref(), GIVEN_NAME);
-        let family_name = source.first(mapping.family_name.as_deref(), FAMILY_NAME);
-        let display_name = source.first(mapping.display_name.as_deref(), DISPLAY_NAME).or_else(|| {
-            match (&given_name, &family_name) {
+        let given_name = source.first(mapping, Part::GivenName);
+        let family_name = source.first(mapping, Part::FamilyName);
+        let display_name =
+            source.first(mapping, Part::DisplayName).or_else(|| match (&given_name, &family_name) {
                 (Some(given), Some(family)) => Some(format!("{given} {family}")),
                 (one, other) => one.clone().or_else(|| other.clone()),
-            }
-        });
-        Ok(Self { email, given_name, family_name, display_name, subject })
+            });
+        let groups = source.groups(mapping);
+        Ok(Self { email, given_name, family_name, display_name, subject, groups })
     }
 }
 
@@ -169,13 +249,31 @@ impl<'a> Source<'a> {
         if exact.is_empty() { of(&|found| found.eq_ignore_ascii_case(name)) } else { exact }
     }
 
-    /// The first value of the mapped attribute if one is mapped, else of the first well-known one that came.
-    fn first(&self, mapped: Option<&str>, known: &[&str]) -> Option<String> {
-        let value = match mapped.map(str::trim).filter(|name| !name.is_empty()) {
-            Some(name) => self.values(name).first().copied(),
-            None => known.iter().find_map(|name| self.values(name).first().copied()),
-        };
-        value.map(str::to_owned)
+    /// All values of the mapped attribute if one is mapped, else of the first well-known one that came.
+    fn all(&self, mapping: &AttributeMapping, part: Part) -> Vec<&'a str> {
+        match mapping.name_of(part) {
+            Some(name) => self.values(name),
+            None => {
+                let mut known = part.usual_names().iter().map(|name| self.values(name));
+                known.find(|values| !values.is_empty()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// The first of these values.
+    fn first(&self, mapping: &AttributeMapping, part: Part) -> Option<String> {
+        self.all(mapping, part).first().map(|value| (*value).to_owned())
+    }
+
+    fn groups(&self, mapping: &AttributeMapping) -> Vec<String> {
+        let mut seen = HashSet::new();
+        let values = self.all(mapping, Part::Groups).into_iter().map(|value| {
+            let value = value.trim();
+            let end = value.char_indices().nth(LONGEST_GROUP).map_or(value.len(), |(at, _)| at);
+            value[..end].trim_end()
+        });
+        let values = values.filter(|value| !value.is_empty() && seen.insert(*value));
+        values.take(MOST_GROUPS).map(str::to_owned).collect()
     }
 
     /// The value of an attribute that is immutable by definition, if it is one value.
@@ -188,5 +286,91 @@ impl<'a> Source<'a> {
 
     fn names(&self) -> Vec<String> {
         self.0.iter().take(40).map(|a| shown(&a.name)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLAIMS: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/";
+
+    fn attributes(pairs: &[(&str, &[&str])]) -> Vec<AssertionAttribute> {
+        let one = |(name, values): &(&str, &[&str])| AssertionAttribute {
+            name: (*name).to_owned(),
+            friendly_name: None,
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+        };
+        pairs.iter().map(one).collect()
+    }
+
+    /// What is read of e-mail, names and groups under the usual names.
+    fn read(pairs: &[(&str, &[&str])]) -> (Option<String>, Option<String>, Option<String>, Vec<String>) {
+        let (all, mapping) = (attributes(pairs), AttributeMapping::default());
+        let source = Source(&all);
+        let first = |part| source.first(&mapping, part);
+        (first(Part::Email), first(Part::GivenName), first(Part::FamilyName), source.groups(&mapping))
+    }
+
+    #[test]
+    fn what_each_well_known_idp_sends_by_default_is_read() {
+        let claim = |name: &str| format!("{CLAIMS}{name}");
+        let (email, given, family) = (claim("emailaddress"), claim("givenname"), claim("surname"));
+        let idps: &[(&str, [&str; 4])] = &[
+            ("Okta's guide", ["email", "firstName", "lastName", "groups"]),
+            (
+                "Entra ID",
+                [&email, &given, &family, "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"],
+            ),
+            ("OneLogin", ["User.email", "User.FirstName", "User.LastName", "memberOf"]),
+            ("JumpCloud", ["email", "firstname", "lastname", "memberOf"]),
+            ("AD FS", [&email, &given, &family, "http://schemas.xmlsoap.org/claims/Group"]),
+            (
+                "SimpleSAMLphp",
+                [
+                    "urn:oid:0.9.2342.19200300.100.1.3",
+                    "urn:oid:2.5.4.42",
+                    "urn:oid:2.5.4.4",
+                    "urn:oid:1.3.6.1.4.1.5923.1.5.1.1",
+                ],
+            ),
+            ("Keycloak", ["urn:oid:1.2.840.113549.1.9.1", "urn:oid:2.5.4.42", "urn:oid:2.5.4.4", "Role"]),
+            ("LDAP names", ["mail", "givenName", "sn", "isMemberOf"]),
+        ];
+        for (idp, [mail, given, family, groups]) in idps {
+            let found = read(&[
+                (mail, &["jane@corp.example"]),
+                (given, &["Jane"]),
+                (family, &["Doe"]),
+                (groups, &["Staff", "Berlin"]),
+            ]);
+            let texts = |text: &str| Some(text.to_owned());
+            let groups = vec!["Staff".to_owned(), "Berlin".to_owned()];
+            assert_eq!(found, (texts("jane@corp.example"), texts("Jane"), texts("Doe"), groups), "{idp}");
+        }
+    }
+
+    #[test]
+    fn groups_are_trimmed_each_once_and_bounded() {
+        let groups = |values: &[&str]| read(&[("Groups", values)]).3;
+        assert_eq!(groups(&[" Staff ", "", "Staff", "  ", "staff"]), ["Staff", "staff"]);
+        let many: Vec<String> = (0..3_000).map(|n| format!("group {n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let kept = groups(&many);
+        assert_eq!((kept.len(), kept[1_999].as_str()), (2_000, "group 1999"));
+        let long = "ü".repeat(300);
+        assert_eq!(groups(&[&long]), ["ü".repeat(256)]);
+    }
+
+    #[test]
+    fn one_attribute_gives_the_groups_and_a_mapping_says_which() {
+        let all = attributes(&[("Role", &["offline_access"]), ("groups", &["Staff"]), ("teams", &["Red"])]);
+        let source = Source(&all);
+        let mut mapping = AttributeMapping::default();
+        assert_eq!(source.groups(&mapping), ["Staff"]);
+        mapping.groups = Some(" teams ".to_owned());
+        assert_eq!(source.groups(&mapping), ["Red"]);
+        mapping.groups = Some("missing".to_owned());
+        assert!(source.groups(&mapping).is_empty(), "a mapped name is not replaced by a usual one");
     }
 }

@@ -20,7 +20,7 @@ pub mod signature;
 mod structure;
 pub mod xml;
 
-pub use attributes::{AttributeMapping, Identity, Subject};
+pub use attributes::{AttributeMapping, Identity, Part, Subject};
 pub use certificate::{Certificate, CertificateError};
 pub use console::Console;
 pub use metadata::{IdpMetadata, MetadataError, read_idp_metadata, sp_metadata};

@@ -43,6 +43,7 @@ pub struct GivenMapping {
     pub family_name: Option<Option<String>>,
     pub display_name: Option<Option<String>>,
     pub subject: Option<Option<String>>,
+    pub groups: Option<Option<String>>,
 }
 
 fn wrong(errors: &mut Vec<FieldError>, field: impl Into<String>, code: &'static str, message: String) {
@@ -191,6 +192,7 @@ pub fn merge(
         family_name: one("family_name", before.family_name, given.family_name),
         display_name: one("display_name", before.display_name, given.display_name),
         subject: one("subject", before.subject, given.subject),
+        groups: one("groups", before.groups, given.groups),
     }
 }
 

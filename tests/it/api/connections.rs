@@ -421,9 +421,9 @@ on_both! {
         let path = create(&app, &org, &body).await;
         let first = app.get(&path).operator().send().await.expect(200);
         assert_eq!(first.json()["attribute_mapping"], json!({ "email": "mail", "subject": "user.id" }));
-        let body = json!({ "attribute_mapping": { "subject": null, "family_name": "sn" } });
+        let body = json!({ "attribute_mapping": { "subject": null, "family_name": "sn", "groups": "teams" } });
         let merged = app.patch(&path).operator().json(&body).send().await.expect(200);
-        assert_eq!(merged.json()["attribute_mapping"], json!({ "email": "mail", "family_name": "sn" }));
+        assert_eq!(merged.json()["attribute_mapping"], json!({ "email": "mail", "family_name": "sn", "groups": "teams" }));
         let etag = first.header("etag").expect("an ETag");
         let cleared = json!({ "attribute_mapping": null });
         let late = app.patch(&path).operator().header("if-match", etag).json(&cleared).send().await;
