@@ -11,7 +11,7 @@ use crate::model::scope::ScopeSet;
 use crate::model::secret::TokenHash;
 use crate::model::state::Conformance;
 use crate::model::time::Timestamp;
-use crate::protocol::saml::{AttributeMapping, Certificate};
+use crate::protocol::saml::{AttributeMapping, Certificate, DecryptionKey};
 use crate::protocol::scim::ResourceType;
 use crate::store::connections::Connection;
 use crate::store::organizations::Organization;
@@ -140,6 +140,8 @@ pub struct KnownConnection {
     pub row: Connection,
     pub certificates: Vec<Certificate>,
     pub mapping: AttributeMapping,
+    /// What assertions may be encrypted to.
+    pub decryption_keys: std::sync::Arc<[DecryptionKey]>,
 }
 
 /// Versions of SAML connections, which never change: they are kept for long, and nothing invalidates them. Which

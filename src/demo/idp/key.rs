@@ -123,4 +123,10 @@ impl SigningKey {
     pub(super) fn private_der(&self) -> Vec<u8> {
         self.key.private_key_to_der().unwrap()
     }
+
+    /// The private key in PKCS #8 form, as decryption keys are stored.
+    #[cfg(test)]
+    pub(super) fn private_pkcs8(&self) -> Vec<u8> {
+        self.key.private_key_to_pkcs8().unwrap()
+    }
 }

@@ -3,7 +3,8 @@
 //! [`request`] writes the request, [`response`] turns what the browser posts back into a
 //! [`response::VerifiedAssertion`] or a [`refusal::SamlRefusal`], [`attributes`] reads who it is, [`metadata`]
 //! exchanges the two sides' facts. On the way in a document passes [`scan`] (strict reading), `structure` (what
-//! it must look like), [`signature`] (the only caller of samael) and `checks` (the profile), in that order.
+//! it must look like), [`signature`] (the only caller of samael) and `checks` (the profile), in that order;
+//! [`encryption`] opens an encrypted assertion, which then goes the same way by itself.
 //! Nothing here has a clock, randomness or I/O.
 
 pub mod attributes;
@@ -11,6 +12,7 @@ pub mod c14n;
 pub mod certificate;
 mod checks;
 pub mod console;
+pub mod encryption;
 pub mod metadata;
 pub mod refusal;
 pub mod request;
@@ -23,6 +25,7 @@ pub mod xml;
 pub use attributes::{AttributeMapping, Identity, Part, Subject};
 pub use certificate::{Certificate, CertificateError};
 pub use console::Console;
+pub use encryption::DecryptionKey;
 pub use metadata::{IdpMetadata, MetadataError, read_idp_metadata, sp_metadata};
 pub use refusal::SamlRefusal;
 pub use request::{AuthnRequest, RequestError, request_id};

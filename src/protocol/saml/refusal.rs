@@ -39,12 +39,44 @@ pub enum SamlRefusal {
         /// How many assertions there are, wherever they stand.
         found: usize,
     },
-    /// The assertion, its subject or an attribute is encrypted.
-    #[error("the response contains {found}, and encrypted assertions are not supported yet")]
+    /// Something is encrypted that is not a whole assertion.
+    #[error(
+        "the response contains {found}: a whole assertion may be encrypted, a single name or attribute may not"
+    )]
     EncryptedUnsupported {
         /// The element's name.
         found: String,
     },
+    /// An encrypted assertion that has another shape than XML Encryption gives it.
+    #[error("the encrypted assertion is not as XML Encryption has it: {problem}")]
+    EncryptionStructure {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Encrypted by an algorithm that is not on the list.
+    #[error(
+        "the assertion is encrypted with {algorithm}, which is not taken: AES-128, AES-192 or AES-256 in CBC or GCM mode is, \
+         with RSA-OAEP for the key"
+    )]
+    EncryptionAlgorithmRefused {
+        /// The algorithm's URI.
+        algorithm: String,
+    },
+    /// Nothing to decrypt with.
+    #[error("the assertion is encrypted, and the connection has no encryption key")]
+    NoEncryptionKey,
+    /// Whatever went wrong from the moment a private key was used until a signature was verified. Which it was is for
+    /// the administrator's log alone: whoever changes ciphertexts must not learn it.
+    #[error("the encrypted assertion could not be decrypted{}{}", for_other_key(other_key.as_deref()), with_inside(inside.as_deref()))]
+    DecryptionFailed {
+        /// The fingerprint of the certificate it names as encrypted to, if that is none of ours.
+        other_key: Option<String>,
+        /// What is wrong with the decrypted assertion, if it came as far as that.
+        inside: Option<Box<SamlRefusal>>,
+    },
+    /// Encryption is required.
+    #[error("the assertion is not encrypted, and the connection requires it")]
+    NotEncrypted,
     /// Nothing is signed.
     #[error("neither the response nor the assertion is signed")]
     Unsigned,
@@ -242,6 +274,11 @@ impl SamlRefusal {
             Self::NotAResponse { .. } => "not_a_response",
             Self::AssertionCount { .. } => "assertion_count",
             Self::EncryptedUnsupported { .. } => "encrypted_unsupported",
+            Self::EncryptionStructure { .. } => "encryption_structure",
+            Self::EncryptionAlgorithmRefused { .. } => "encryption_algorithm_refused",
+            Self::NoEncryptionKey => "no_encryption_key",
+            Self::DecryptionFailed { .. } => "decryption_failed",
+            Self::NotEncrypted => "not_encrypted",
             Self::Unsigned => "unsigned",
             Self::SignatureStructure { .. } => "signature_structure",
             Self::BadId { .. } => "bad_id",
@@ -290,7 +327,27 @@ impl SamlRefusal {
                 format!("Set {}.", console.algorithm_field())
             }
             Self::Unsigned => format!("Switch on {}.", console.signing_field()),
-            Self::EncryptedUnsupported { .. } => format!("Switch off {}.", console.encryption_field()),
+            Self::EncryptedUnsupported { .. } => {
+                "Have the IdP encrypt the whole assertion, or nothing: not the NameID or single attributes.".to_owned()
+            }
+            Self::EncryptionAlgorithmRefused { .. } => format!(
+                "Choose AES-256 (GCM or CBC) with RSA-OAEP as the algorithms of {}.",
+                console.encryption_field()
+            ),
+            Self::DecryptionFailed { inside: Some(inside), .. } => inside.next_step(console),
+            Self::DecryptionFailed { inside: None, .. } => format!(
+                "Put the connection's current encryption certificate into {}: the keys of the connection show it, and so \
+                 does our metadata.",
+                console.encryption_field()
+            ),
+            Self::NoEncryptionKey => format!(
+                "Make an encryption key for the connection and put its certificate into {0}, or switch off {0}.",
+                console.encryption_field()
+            ),
+            Self::NotEncrypted => format!(
+                "Switch on {} with the connection's encryption certificate, or switch require_encryption off.",
+                console.encryption_field()
+            ),
             Self::NoEmail { .. } | Self::NoSubject { .. } => format!(
                 "Send the value as an attribute: see {}; or name the attribute in the connection's attribute mapping.",
                 console.attributes_field()
@@ -339,6 +396,18 @@ fn presented_sentence(presented: Option<&str>, configured: &[String]) -> String 
             format!("it names a certificate with SHA-256 fingerprint {print}: did the IdP rotate its key?")
         }
     }
+}
+
+fn for_other_key(fingerprint: Option<&str>) -> String {
+    fingerprint
+        .map(|print| {
+            format!(": it names the certificate with SHA-256 fingerprint {print}, which is none of the connection's")
+        })
+        .unwrap_or_default()
+}
+
+fn with_inside(inside: Option<&SamlRefusal>) -> String {
+    inside.map(|refusal| format!(" to one that can be used: {refusal}")).unwrap_or_default()
 }
 
 fn with_message(message: Option<&str>) -> String {

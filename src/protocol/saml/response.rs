@@ -5,16 +5,19 @@
 //! of a millisecond of CPU: call it off the async threads. Using an assertion once is the caller's part (see
 //! [`VerifiedAssertion::replay_until`]).
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use time::{Duration, OffsetDateTime};
 
 use super::certificate::Certificate;
+use super::encryption::DecryptionKey;
 use super::refusal::{SamlRefusal, shown};
 use super::scan::{Rules, scan};
 use super::signature::{self, SignatureVerifier, XmlsecVerifier};
 use super::xml::{Document, ElementId, ns};
-use super::{checks, structure};
+use super::{checks, encryption, structure};
 
 /// The largest form value in bytes, still base64.
 pub const LARGEST_FORM_VALUE: usize = 1_500_000;
@@ -30,6 +33,10 @@ pub struct Expectations {
     pub acs_url: String,
     /// The connection's active signing certificates, newest first if known.
     pub certificates: Vec<Certificate>,
+    /// Our keys that an assertion may be encrypted to, the current one first.
+    pub decryption_keys: Arc<[DecryptionKey]>,
+    /// Whether an assertion that is not encrypted is refused.
+    pub require_encryption: bool,
     /// The id of the request this browser started.
     pub request_id: String,
     /// How far the clocks may differ; usually [`Expectations::USUAL_SKEW`].
@@ -107,7 +114,7 @@ pub struct AssertionAttribute {
 /// What an IdP has truly said about a person, to us, now, in answer to our request.
 #[derive(Debug, Clone)]
 pub struct VerifiedAssertion {
-    facts: std::sync::Arc<Facts>,
+    facts: Arc<Facts>,
     replay_until: OffsetDateTime,
 }
 
@@ -123,6 +130,7 @@ struct Facts {
     authn_instant: OffsetDateTime,
     authn_context_class_ref: Option<String>,
     in_response_to: String,
+    encrypted: bool,
 }
 
 impl VerifiedAssertion {
@@ -180,6 +188,11 @@ impl VerifiedAssertion {
     pub fn in_response_to(&self) -> &str {
         &self.facts.in_response_to
     }
+
+    /// Whether the assertion came encrypted.
+    pub fn encrypted(&self) -> bool {
+        self.facts.encrypted
+    }
 }
 
 /// A posted response that can be read; nothing of it is verified.
@@ -187,6 +200,7 @@ impl VerifiedAssertion {
 pub struct PostedResponse {
     text: String,
     in_response_to: Option<String>,
+    encrypted: bool,
 }
 
 impl PostedResponse {
@@ -199,7 +213,13 @@ impl PostedResponse {
         let doc = scan(&text, Rules::MESSAGE)?;
         let response = structure::root(&doc)?;
         let in_response_to = doc.element(response).attribute("InResponseTo").map(str::to_owned);
-        Ok(Self { text, in_response_to })
+        let encrypted = doc.child(response, ns::SAML, "EncryptedAssertion").is_some();
+        Ok(Self { text, in_response_to, encrypted })
+    }
+
+    /// Whether a private key would be asked to decrypt something.
+    pub fn is_encrypted(&self) -> bool {
+        self.encrypted
     }
 
     /// The request that the response claims to answer: good for finding the sign-in attempt, and for nothing else.
@@ -236,6 +256,13 @@ impl PostedResponse {
         // A failure carries no assertion and often no signature; what it says is for the log.
         checks::status(&doc, structure::root(&doc)?)?;
         let posted = structure::check(&doc)?;
+        if let Some(encrypted) = posted.encrypted {
+            let facts = self.open(verifier, (&doc, &posted, encrypted), expected, now)?;
+            return Ok(VerifiedAssertion::new(facts, expected, true));
+        }
+        if expected.require_encryption {
+            return Err(SamlRefusal::NotEncrypted);
+        }
         let bytes = signature::verify(verifier, &self.text, &doc, &posted, &expected.certificates)?;
 
         let verified = scan(&bytes, Rules::MESSAGE)?;
@@ -247,9 +274,57 @@ impl PostedResponse {
             checks::response(&doc, posted.response, posted.response_signed(), expected, now)?;
         }
         let facts = checks::assertion(&verified, assertion, expected, now)?;
-        Ok(VerifiedAssertion {
+        Ok(VerifiedAssertion::new(facts, expected, false))
+    }
+
+    /// Decrypts the assertion and verifies it. In a signed response the ciphertext is taken from what was signed, so the
+    /// assertion in it need not be signed again; if it is, that must be right too. In one that is not signed the
+    /// assertion must be, and until that is proven nothing is told but that it failed.
+    fn open(
+        &self,
+        verifier: &dyn SignatureVerifier,
+        (doc, posted, encrypted): (&Document<'_>, &structure::Structure, ElementId),
+        expected: &Expectations,
+        now: OffsetDateTime,
+    ) -> Result<checks::Facts, SamlRefusal> {
+        let (keys, certificates) = (&expected.decryption_keys, &expected.certificates);
+        if posted.response_signed() {
+            let bytes = signature::verify(verifier, &self.text, doc, posted, certificates)?;
+            let verified = scan(&bytes, Rules::MESSAGE)?;
+            let response = structure::root(&verified)?;
+            checks::response(&verified, response, true, expected, now)?;
+            let encrypted = structure::only_assertion(&verified, Some(response))?;
+            let text = encryption::decrypt(&verified, encrypted, keys)?;
+            let assertion = scan(&text, Rules::MESSAGE)?;
+            let inner = structure::check_decrypted(&assertion)?;
+            if inner.signatures.is_empty() {
+                return checks::assertion(&assertion, assertion.root(), expected, now);
+            }
+            let bytes = signature::verify(verifier, &text, &assertion, &inner, certificates)?;
+            let verified = scan(&bytes, Rules::MESSAGE)?;
+            return checks::assertion(&verified, signed_assertion(&verified, false)?, expected, now);
+        }
+        checks::response(doc, posted.response, false, expected, now)?;
+        let text = encryption::decrypt(doc, encrypted, keys)?;
+        let proven = || {
+            let assertion = scan(&text, Rules::MESSAGE)?;
+            let inner = structure::check_decrypted(&assertion)?;
+            signature::verify(verifier, &text, &assertion, &inner, certificates)
+        };
+        let bytes = proven().map_err(|refusal| SamlRefusal::DecryptionFailed {
+            other_key: None,
+            inside: Some(Box::new(refusal)),
+        })?;
+        let verified = scan(&bytes, Rules::MESSAGE)?;
+        checks::assertion(&verified, signed_assertion(&verified, false)?, expected, now)
+    }
+}
+
+impl VerifiedAssertion {
+    fn new(facts: checks::Facts, expected: &Expectations, encrypted: bool) -> Self {
+        Self {
             replay_until: facts.not_on_or_after.saturating_add(expected.clock_skew),
-            facts: std::sync::Arc::new(Facts {
+            facts: Arc::new(Facts {
                 issuer: facts.issuer,
                 name_id: facts.name_id,
                 attributes: facts.attributes,
@@ -260,8 +335,9 @@ impl PostedResponse {
                 authn_instant: facts.authn_instant,
                 authn_context_class_ref: facts.authn_context_class_ref,
                 in_response_to: facts.in_response_to,
+                encrypted,
             }),
-        })
+        }
     }
 }
 

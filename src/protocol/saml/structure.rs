@@ -13,15 +13,17 @@ use super::xml::{Document, ElementId, Node, ns};
 
 const EXC_C14N_WITH_COMMENTS: &str = "http://www.w3.org/2001/10/xml-exc-c14n#WithComments";
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
-const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";
 const LONGEST_ID: usize = 256;
 const MOST_PREFIXES: usize = 64;
 
 /// The parts of a response that has the right structure. Nothing of it is verified yet.
 #[derive(Debug)]
 pub(super) struct Structure {
+    /// The root: the response, or the assertion where that came out of an encrypted one.
     pub response: ElementId,
-    /// At least one, at most two: one of each element.
+    /// The EncryptedAssertion, if that is what the response holds.
+    pub encrypted: Option<ElementId>,
+    /// At most two: one of each element. Without an encrypted assertion at least one.
     pub signatures: Vec<SignatureParts>,
 }
 
@@ -68,19 +70,64 @@ pub(super) fn root(doc: &Document<'_>) -> Result<ElementId, SamlRefusal> {
 /// Checks all structure rules.
 pub(super) fn check(doc: &Document<'_>) -> Result<Structure, SamlRefusal> {
     let response = root(doc)?;
+    let (found, assertion) = parts(doc, response, Some(response))?;
+    let encrypted = doc.is(assertion, ns::SAML, "EncryptedAssertion").then_some(assertion);
+    if found.is_empty() && encrypted.is_none() {
+        return Err(SamlRefusal::Unsigned);
+    }
+    let signatures =
+        signatures(doc, found, &[Some(response), Some(assertion).filter(|_| encrypted.is_none())])?;
+    Ok(Structure { response, encrypted, signatures })
+}
+
+/// The same for what came out of an encrypted assertion: one assertion and nothing else, signed itself or not.
+pub(super) fn check_decrypted(doc: &Document<'_>) -> Result<Structure, SamlRefusal> {
+    let root = doc.root();
+    let (found, assertion) = parts(doc, root, None)?;
+    if !doc.is(assertion, ns::SAML, "Assertion") {
+        return Err(SamlRefusal::AssertionCount { found: 0 });
+    }
+    Ok(Structure { response: root, encrypted: None, signatures: signatures(doc, found, &[Some(assertion)])? })
+}
+
+/// The one assertion or encrypted assertion of a document, which must stand right here.
+pub(super) fn only_assertion(
+    doc: &Document<'_>,
+    parent: Option<ElementId>,
+) -> Result<ElementId, SamlRefusal> {
+    let is_one = |id: &ElementId| {
+        let element = doc.element(*id);
+        element.namespace == ns::SAML && matches!(element.local, "Assertion" | "EncryptedAssertion")
+    };
+    let mut all = doc.all().filter(is_one);
+    match (all.next(), all.next()) {
+        (Some(only), None) if doc.element(only).parent == parent => Ok(only),
+        (first, second) => {
+            let found = usize::from(first.is_some()) + usize::from(second.is_some()) + all.count();
+            Err(SamlRefusal::AssertionCount { found })
+        }
+    }
+}
+
+/// All signatures, and the one assertion or encrypted assertion, which stands in `parent`.
+fn parts(
+    doc: &Document<'_>,
+    root: ElementId,
+    parent: Option<ElementId>,
+) -> Result<(Vec<ElementId>, ElementId), SamlRefusal> {
     check_ids(doc)?;
     let mut assertions = Vec::new();
     let mut found = Vec::new();
+    let mut encryption = Vec::new();
     for id in doc.all() {
         let element = doc.element(id);
         match (element.namespace, element.local) {
-            (ns::SAML, "EncryptedAssertion" | "EncryptedID" | "EncryptedAttribute")
-            | (ns::SAMLP, "NewEncryptedID")
-            | (XENC, _) => {
+            (ns::SAML, "EncryptedID" | "EncryptedAttribute") | (ns::SAMLP, "NewEncryptedID") => {
                 return Err(SamlRefusal::EncryptedUnsupported { found: shown(&element.qualified_name()) });
             }
-            (ns::SAML, "Assertion") => assertions.push(id),
-            (ns::SAMLP, "Response") if id != response => {
+            (ns::XENC, _) => encryption.push(id),
+            (ns::SAML, "Assertion" | "EncryptedAssertion") => assertions.push(id),
+            (ns::SAMLP, "Response") if id != root => {
                 return Err(SamlRefusal::NotAResponse { found: "a response inside a response".to_owned() });
             }
             (ns::DSIG, "Signature") => found.push(id),
@@ -88,16 +135,28 @@ pub(super) fn check(doc: &Document<'_>) -> Result<Structure, SamlRefusal> {
         }
     }
     let assertion = match assertions[..] {
-        [only] if doc.element(only).parent == Some(response) => only,
+        [only] if doc.element(only).parent == parent => only,
         _ => return Err(SamlRefusal::AssertionCount { found: assertions.len() }),
     };
-    if found.is_empty() {
-        return Err(SamlRefusal::Unsigned);
+    let around = doc.is(assertion, ns::SAML, "EncryptedAssertion").then_some(assertion);
+    if let Some(id) =
+        encryption.into_iter().find(|id| !around.is_some_and(|around| doc.is_within(*id, around)))
+    {
+        return Err(SamlRefusal::EncryptedUnsupported { found: shown(&doc.element(id).qualified_name()) });
     }
+    Ok((found, assertion))
+}
+
+/// Takes the signatures apart, each of which stands in one of these elements.
+fn signatures(
+    doc: &Document<'_>,
+    found: Vec<ElementId>,
+    signed: &[Option<ElementId>],
+) -> Result<Vec<SignatureParts>, SamlRefusal> {
     let mut signatures: Vec<SignatureParts> = Vec::new();
     for element in found {
-        let parent = doc.element(element).parent.filter(|p| *p == response || *p == assertion);
-        let Some(parent) = parent else {
+        let Some(parent) = doc.element(element).parent.filter(|parent| signed.contains(&Some(*parent)))
+        else {
             return wrong(
                 "a signature stands neither directly in the response nor directly in the assertion",
             );
@@ -111,7 +170,7 @@ pub(super) fn check(doc: &Document<'_>) -> Result<Structure, SamlRefusal> {
         }
         signatures.push(take_apart(doc, element, parent)?);
     }
-    Ok(Structure { response, signatures })
+    Ok(signatures)
 }
 
 fn wrong<T>(problem: impl Into<String>) -> Result<T, SamlRefusal> {

@@ -233,6 +233,10 @@ pub mod ns {
     pub const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
     /// XML signatures 1.1.
     pub const DSIG11: &str = "http://www.w3.org/2009/xmldsig11#";
+    /// XML encryption.
+    pub const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";
+    /// XML encryption 1.1.
+    pub const XENC11: &str = "http://www.w3.org/2009/xmlenc11#";
     /// Exclusive canonicalization.
     pub const EXC_C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
     /// The `xml` prefix.

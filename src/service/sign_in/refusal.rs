@@ -249,8 +249,16 @@ fn words(code: &str) -> (&'static str, &'static str) {
             "The answer is signed with an algorithm that is no longer considered safe.",
             "This is a setting at the identity provider. Send the reference below to your administrator.",
         ),
-        "encrypted_unsupported" => (
-            "The answer of your identity provider is encrypted, which is not supported yet.",
+        "encrypted_unsupported" | "encryption_structure" | "encryption_algorithm_refused" => (
+            "The answer of your identity provider is encrypted in a way that is not taken here.",
+            "This is a setting at the identity provider. Send the reference below to your administrator.",
+        ),
+        "no_encryption_key" | "decryption_failed" => (
+            "The answer of your identity provider is encrypted, and could not be read here.",
+            "Your identity provider may encrypt for an older key. Send the reference below to your administrator.",
+        ),
+        "not_encrypted" => (
+            "The answer of your identity provider was not encrypted, and your organization asks for that.",
             "This is a setting at the identity provider. Send the reference below to your administrator.",
         ),
         "idp_status" => (

@@ -84,7 +84,7 @@ pub(super) async fn known(
         let Some(row) = store::connections::find_by_url_id(&services.db, id).await? else { return Ok(None) };
         let certificates = connections::certificates(&row)?;
         let mapping = connections::attribute_mapping(&row)?;
-        Ok(Some(Arc::new(KnownConnection { row, certificates, mapping })))
+        Ok(Some(Arc::new(KnownConnection { row, certificates, mapping, decryption_keys: Arc::default() })))
     };
     if let Some(version) = version {
         // Kept only under its own version: the row may have changed since the version was asked for.
@@ -112,6 +112,8 @@ pub(super) async fn verify(
         sp_entity_id: urls.entity_id,
         acs_url: urls.acs_url,
         certificates: known.certificates.clone(),
+        decryption_keys: Arc::clone(&known.decryption_keys),
+        require_encryption: false,
         request_id,
         clock_skew: time::Duration::try_from(skew).unwrap_or(Expectations::USUAL_SKEW),
     };

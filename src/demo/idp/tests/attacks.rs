@@ -305,7 +305,7 @@ fn encrypted_parts_are_refused_by_name() {
     let assertion = cut(&xml, "<saml:Assertion ", "</saml:Assertion>");
     let namespace = "xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\"";
     let encrypted = xml.replace(assertion, &format!("<saml:EncryptedAssertion {namespace}/>"));
-    assert_eq!(refused(&encrypted), "encrypted_unsupported");
+    assert_eq!(refused(&encrypted), "content_altered", "what was signed is not what came");
     assert_eq!(
         refused(&xml.replace("<saml:Subject>", "<saml:Subject><saml:EncryptedID/>")),
         "encrypted_unsupported"

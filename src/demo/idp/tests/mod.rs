@@ -1,6 +1,7 @@
 //! The demo IdP against the SAML engine: what is right gets in, what is wrong is refused for its own reason.
 
 mod attacks;
+mod encrypted;
 mod good;
 mod metadata;
 mod profile;
@@ -62,6 +63,8 @@ pub(super) fn expected(keys: &[&SigningKey]) -> Expectations {
         acs_url: ACS.to_owned(),
         certificates: keys.iter().map(|k| certificate(k)).collect(),
         request_id: REQUEST.to_owned(),
+        decryption_keys: std::sync::Arc::default(),
+        require_encryption: false,
         clock_skew: Expectations::USUAL_SKEW,
     }
 }
