@@ -27,7 +27,9 @@ use crate::http::state::{LimitSettings, Limits, State};
 use crate::model::random::{Random, SystemRandom};
 use crate::model::time::{Clock, SystemClock};
 use crate::outbound::dns::{DnsSettings, Resolver, TxtLookup};
+use crate::outbound::verifier::VerifierProcesses;
 use crate::protocol::dns_challenge::ChallengeLabel;
+use crate::protocol::saml::signature::SignatureVerifier;
 use crate::service::cache::Caches;
 use crate::service::provisioning::{LookUps, Newcomers};
 use crate::service::scim_requests::{self, RequestLog};
@@ -51,6 +53,8 @@ pub struct Overrides {
     pub txt: Option<Arc<dyn TxtLookup>>,
     /// The clock of the rate limits.
     pub limit_clock: Option<LimitClock>,
+    /// Who verifies XML signatures; by default processes of this binary, which a test's binary cannot be.
+    pub verifier: Option<Arc<dyn SignatureVerifier>>,
     /// Whether to leave out the work in the background (numbering events, pruning).
     pub no_background: bool,
     /// How many entries of the SCIM request log wait to be written at most.
@@ -149,6 +153,7 @@ pub async fn open_services(config: &Config, overrides: Overrides) -> Result<Serv
         Some(txt) => txt,
         None => Arc::new(Resolver::new(&dns_settings(config)).map_err(AppError::Resolver)?),
     };
+    let verifier = overrides.verifier.unwrap_or_else(|| Arc::new(VerifierProcesses::of_this_binary()));
     let settings = settings(config)?;
     let waiting = overrides.scim_log_waiting.unwrap_or(scim_requests::MOST_WAITING);
     let scim_log = RequestLog::new(waiting, !settings.scim_log_kept.is_zero());
@@ -162,6 +167,7 @@ pub async fn open_services(config: &Config, overrides: Overrides) -> Result<Serv
         clock,
         random,
         txt,
+        verifier,
         settings,
         caches: Caches::default(),
         group_turns: Turns::default(),

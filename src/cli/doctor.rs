@@ -13,6 +13,7 @@ use crate::config::database::Engine;
 use crate::model::dns_answer::TxtAnswer;
 use crate::model::time::{Clock as _, SystemClock, Timestamp};
 use crate::outbound::dns::{Resolver, TxtLookup as _};
+use crate::outbound::verifier::VerifierProcesses;
 use crate::service::access_tokens;
 use crate::store::{self, Db, migrations};
 use std::fmt::Write as _;
@@ -71,6 +72,7 @@ pub async fn run(config: &Config) -> Result<(), CliError> {
         findings.push(data_dir(&config.data_dir));
     }
     findings.extend(look_at_database(config, now).await);
+    findings.push(verifier());
     findings.push(clock(config, now));
     findings.push(dns(config).await);
     if let Some(tls) = &config.http.tls {
@@ -100,6 +102,26 @@ fn report(findings: &[Finding]) -> String {
         }
     }
     text
+}
+
+/// Signatures are verified in processes that have no rights.
+fn verifier() -> Finding {
+    const WHAT: &str = "signatures";
+    match VerifierProcesses::of_this_binary().confinement() {
+        Ok(confinement) if confinement.contains("not offered") => Finding::warning(
+            WHAT,
+            format!("a verifier process is ready; confined by {confinement}"),
+            "Works, with less in the way of a hole in the XML libraries. A kernel of 5.13 or later with landlock and seccomp has both.",
+        ),
+        Ok(confinement) => {
+            Finding::fine(WHAT, format!("a verifier process is ready; confined by {confinement}"))
+        }
+        Err(problem) => Finding::failure(
+            WHAT,
+            problem,
+            "Nobody can sign in through SAML. Check that this account may start processes (limits of the service manager or the container).",
+        ),
+    }
 }
 
 /// The data directory and the key in it are their owner's alone.

@@ -14,6 +14,7 @@ pub mod openapi;
 pub mod operator_key;
 pub mod out;
 pub mod serve;
+pub mod verifier;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -56,6 +57,9 @@ pub enum Command {
     /// Check the configuration, or show every value with the place it came from
     #[command(subcommand)]
     Config(args::ConfigCommand),
+    /// Verify XML signatures for the server that started this, on standard input
+    #[command(hide = true)]
+    Verifier,
     /// Ask the server on this machine whether it lives (for container health checks)
     Health,
 }
@@ -101,6 +105,7 @@ fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Openapi => openapi::run(&load(file)?),
         Command::Demo(args) => block_on(demo::run(args)),
         Command::Config(command) => config::run(command, file),
+        Command::Verifier => verifier::run(),
         Command::Health => health::run(&load(file)?),
     }
 }

@@ -51,7 +51,7 @@ pub async fn run(options: Options) -> Result<Ending, DemoError> {
     let mut signals = Signals::listen()?;
     let screen = Screen::new();
     let scratch = Scratch::new(&SystemRandom)?;
-    let ending = in_folder(options, &mut signals, screen, &scratch).await;
+    let ending = Box::pin(in_folder(options, &mut signals, screen, &scratch)).await;
     let path = scratch.path().display().to_string();
     scratch.remove()?;
     let ending = ending?;

@@ -1,3 +1,4 @@
-//! Everything that leaves the machine, each behind a small trait so that tests and the demo can stand in.
+//! Everything that leaves the process, each behind a small trait so that tests and the demo can stand in.
 
 pub mod dns;
+pub mod verifier;

@@ -55,6 +55,7 @@ use crate::model::tenant::TenantScope;
 use crate::model::time::{Clock, Timestamp};
 use crate::outbound::dns::TxtLookup;
 use crate::protocol::dns_challenge::ChallengeLabel;
+use crate::protocol::saml::signature::SignatureVerifier;
 use crate::store::{self, Db, Tx};
 use serde_json::Value;
 use std::net::IpAddr;
@@ -137,6 +138,8 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub txt: Arc<dyn TxtLookup>,
+    /// Who verifies XML signatures.
+    pub verifier: Arc<dyn SignatureVerifier>,
     pub settings: Settings,
     pub caches: cache::Caches,
     /// Who changes a directory group.

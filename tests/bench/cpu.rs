@@ -42,28 +42,29 @@ impl Cpu {
 impl Processes {
     /// Reads the clocks of all these processes.
     pub fn read(self) -> anyhow::Result<Cpu> {
-        let server = self.server.map_or(Ok(0.0), |pid| Ok::<_, anyhow::Error>(Stat::read(pid)?.own()))?;
-        let database = self.postmaster.map_or(Ok(0.0), cluster)?;
+        // The server has children too: those that verify signatures.
+        let server = self.server.map_or(Ok(0.0), family)?;
+        let database = self.postmaster.map_or(Ok(0.0), family)?;
         Ok(Cpu { server, database })
     }
 }
 
-/// The postmaster, its living children, and the children that it has buried.
-fn cluster(postmaster: u32) -> anyhow::Result<f64> {
+/// A process, its living children, and the children that it has buried.
+fn family(parent: u32) -> anyhow::Result<f64> {
     loop {
-        let before = Stat::read(postmaster)?;
+        let before = Stat::read(parent)?;
         let mut ticks = before.own() + before.buried();
         for entry in std::fs::read_dir("/proc")?.flatten() {
             let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
             // Processes come and go while this looks.
             if let Ok(stat) = Stat::read(pid)
-                && stat.parent == postmaster
+                && stat.parent == parent
             {
                 ticks += stat.own();
             }
         }
         // Whoever was buried meanwhile was counted twice or not at all.
-        if Stat::read(postmaster)?.times[2..] == before.times[2..] {
+        if Stat::read(parent)?.times[2..] == before.times[2..] {
             return Ok(ticks);
         }
     }

@@ -131,6 +131,12 @@ pub enum SamlRefusal {
         /// What it said.
         problem: String,
     },
+    /// xmlsec cannot be asked at the moment; says nothing about the response.
+    #[error("the signature verifier is not to be had: {problem}")]
+    VerifierUnavailable {
+        /// Why not.
+        problem: String,
+    },
     /// The IdP reports a failure instead of signing somebody in.
     #[error("the IdP answered {status}{}", with_message(message.as_deref()))]
     IdpStatus {
@@ -288,6 +294,7 @@ impl SamlRefusal {
             Self::SignatureMismatch { .. } => "signature_mismatch",
             Self::ContentAltered { .. } => "content_altered",
             Self::VerifierRefused { .. } => "verifier_refused",
+            Self::VerifierUnavailable { .. } => "verifier_unavailable",
             Self::IdpStatus { .. } => "idp_status",
             Self::WrongVersion { .. } => "wrong_version",
             Self::WrongIssuer { .. } => "wrong_issuer",

@@ -1,4 +1,5 @@
-//! Signatures: the one place that calls samael (and through it xmlsec and libxml2).
+//! Signatures: the one place that calls samael (and through it xmlsec and libxml2); the server does so in processes
+//! of their own (`outbound/verifier`).
 //!
 //! A document comes here only after the strict scan and the structure rules. First our own canonicalization and
 //! OpenSSL find the connection's certificate that made every signature, and compare the digests. Only then is the
@@ -139,8 +140,17 @@ pub trait SignatureVerifier: Send + Sync {
     /// Verifies the one signature in the document with one certificate and returns the exact bytes that were digested.
     ///
     /// # Errors
-    /// A sentence for the log.
-    fn signed_bytes(&self, document: &str, certificate: &Certificate) -> Result<String, String>;
+    /// See [`VerifierError`].
+    fn signed_bytes(&self, document: &str, certificate: &Certificate) -> Result<String, VerifierError>;
+}
+
+/// Why a library gives no bytes back; each holds a sentence for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VerifierError {
+    /// It will not have this document.
+    Refused(String),
+    /// It cannot be asked now, whatever the document is.
+    Unavailable(String),
 }
 
 /// samael over xmlsec. Blocks; to be called off the async threads.
@@ -148,7 +158,7 @@ pub trait SignatureVerifier: Send + Sync {
 pub struct XmlsecVerifier;
 
 impl SignatureVerifier for XmlsecVerifier {
-    fn signed_bytes(&self, document: &str, certificate: &Certificate) -> Result<String, String> {
+    fn signed_bytes(&self, document: &str, certificate: &Certificate) -> Result<String, VerifierError> {
         let certificates = [CertificateDer::from(certificate.der().to_vec())];
         // samael has unwraps on its paths; one of them must not take the worker thread with it.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -161,8 +171,8 @@ impl SignatureVerifier for XmlsecVerifier {
         }));
         match outcome {
             Ok(Ok(bytes)) => Ok(bytes),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("the library failed on this document".to_owned()),
+            Ok(Err(error)) => Err(VerifierError::Refused(error.to_string())),
+            Err(_) => Err(VerifierError::Refused("the library failed on this document".to_owned())),
         }
     }
 }
@@ -213,7 +223,10 @@ pub(super) fn verify(
     }
     let refused = |problem: String| SamlRefusal::VerifierRefused { problem: shown(&problem) };
     let document = doc.standalone(text, relied_on.parent, relied_on.key_info);
-    let bytes = verifier.signed_bytes(&document, certificate).map_err(refused)?;
+    let bytes = verifier.signed_bytes(&document, certificate).map_err(|error| match error {
+        VerifierError::Refused(problem) => refused(problem),
+        VerifierError::Unavailable(problem) => SamlRefusal::VerifierUnavailable { problem },
+    })?;
     if expected.as_deref() != Some(&*bytes) {
         return Err(refused("the two canonicalizations came to different bytes".to_owned()));
     }

@@ -134,6 +134,7 @@ pub async fn begin(
         clock: Arc::clone(&services.clock),
         random: Arc::clone(&services.random),
         txt: Arc::clone(&services.txt),
+        verifier: Arc::clone(&services.verifier),
         settings,
         caches: Caches::default(),
         group_turns: Turns::default(),

@@ -57,6 +57,15 @@ async fn off_thread<T: Send + 'static>(
         .await
     });
     match verdict.await {
+        Ok(Ok(Err(SamlRefusal::VerifierUnavailable { problem }))) => {
+            tracing::error!(%problem, "signatures cannot be verified");
+            Err(Stop::Failed(Error::Unavailable {
+                code: "verifier_unavailable",
+                message:
+                    "Sign-ins cannot be verified at the moment. Nothing was changed; try again in a moment."
+                        .to_owned(),
+            }))
+        }
         Ok(Ok(verdict)) => Ok(verdict?),
         Ok(Err(panic)) => {
             tracing::error!(%panic, "the verification of a SAML response panicked");
@@ -118,7 +127,8 @@ pub(super) async fn verify(
         clock_skew: time::Duration::try_from(skew).unwrap_or(Expectations::USUAL_SKEW),
     };
     let at = now.to_datetime();
-    let assertion = off_thread(move || response.verify(&expected, at)).await?;
+    let verifier = Arc::clone(&services.verifier);
+    let assertion = off_thread(move || response.verify_with(&*verifier, &expected, at)).await?;
     let identity = Identity::read(&assertion, &known.mapping)?;
     read(assertion, identity)
 }

@@ -9,6 +9,7 @@ mod refusals;
 mod sessions;
 mod sign_in;
 mod simplesamlphp;
+mod verifier;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;

@@ -12,6 +12,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use postern::http::limits::LimitClock;
 use postern::model::dns_answer::TxtAnswer;
 use postern::model::time::{ManualClock, Timestamp};
 use postern::outbound::dns::TxtLookup;
+use postern::outbound::verifier::VerifierProcesses;
 use postern::service::{Ctx, Services, operator_keys};
 use reqwest::{Method, header};
 use serde_json::{Value, json};
@@ -62,6 +64,7 @@ pub struct Builder {
     background: bool,
     limit_clock: Option<LimitClock>,
     scim_log_waiting: Option<usize>,
+    verifier: Option<(PathBuf, Duration)>,
 }
 
 impl Builder {
@@ -108,6 +111,12 @@ impl Builder {
         self
     }
 
+    /// With this program in place of `postern verifier`, and so much time for it to answer.
+    pub fn verifier(mut self, program: PathBuf, within: Duration) -> Self {
+        self.verifier = Some((program, within));
+        self
+    }
+
     /// Starts it.
     pub async fn start(self) -> TestApp {
         self.try_start().await.unwrap_or_else(|error| panic!("the app does not start: {error}"))
@@ -151,12 +160,16 @@ impl Builder {
 
         let clock = Arc::new(ManualClock::new(START));
         let dns = Arc::new(FakeDns::default());
+        let usual = || (PathBuf::from(env!("CARGO_BIN_EXE_postern")), Duration::from_secs(20));
+        let (program, within) = self.verifier.unwrap_or_else(usual);
+        let verifier = Arc::new(VerifierProcesses::new(program, within));
         let overrides = Overrides {
             clock: (!self.machine_clock).then(|| clock.clone() as _),
             txt: (!self.real_dns).then(|| dns.clone() as _),
             limit_clock: self.limit_clock,
             no_background: !self.background,
             scim_log_waiting: self.scim_log_waiting,
+            verifier: Some(verifier),
             ..Overrides::default()
         };
         let app = App::open(&config, overrides).await?;

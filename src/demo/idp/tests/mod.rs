@@ -17,7 +17,7 @@ use time::macros::datetime;
 use super::key::{KeyType, SigningKey};
 use super::response::ResponseSpec;
 use super::signer::{Placement, Signing};
-use crate::protocol::saml::signature::SignatureVerifier;
+use crate::protocol::saml::signature::{SignatureVerifier, VerifierError};
 use crate::protocol::saml::{
     Certificate, Expectations, PostedResponse, SamlRefusal, VerifiedAssertion, verify,
 };
@@ -82,7 +82,7 @@ pub(super) fn check(xml: &str) -> Result<VerifiedAssertion, SamlRefusal> {
 pub(super) fn refused(xml: &str) -> &'static str {
     struct Unreachable;
     impl SignatureVerifier for Unreachable {
-        fn signed_bytes(&self, document: &str, _: &Certificate) -> Result<String, String> {
+        fn signed_bytes(&self, document: &str, _: &Certificate) -> Result<String, VerifierError> {
             panic!("reached the signature library: {document}");
         }
     }
