@@ -21,6 +21,7 @@ mod m0008_oauth;
 mod m0009_scim_requests;
 mod m0010_schemas;
 mod m0011_deactivation_waves;
+mod m0012_saml_keys;
 
 /// All steps, oldest first.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_scim_requests::Step),
             Box::new(m0010_schemas::Step),
             Box::new(m0011_deactivation_waves::Step),
+            Box::new(m0012_saml_keys::Step),
         ]
     }
 }

@@ -26,6 +26,10 @@ pub struct LimitSettings {
 /// Access tokens that one OAuth client is given in a minute: one an hour is what it needs.
 const TOKENS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).unwrap();
 
+/// Encrypted assertions of one connection that may fail to decrypt in a minute. Whoever changes ciphertexts to learn from
+/// the answers needs thousands; an administrator who set a wrong certificate needs none.
+const DECRYPTION_FAILURES: NonZeroU32 = NonZeroU32::new(60).unwrap();
+
 /// The limits, one bucket for each key.
 pub struct Limits {
     /// By API key or session.
@@ -34,6 +38,8 @@ pub struct Limits {
     pub scim: Limiter<Uuid>,
     /// By OAuth client of a directory, at the token endpoint.
     pub oauth_clients: Limiter<Uuid>,
+    /// By connection: failures to decrypt an assertion.
+    pub decryption_failures: Limiter<Uuid>,
     /// By client address, on sign-in routes and for refused credentials.
     pub addresses: Limiter<IpAddr>,
 }
@@ -56,6 +62,10 @@ impl Limits {
             ),
             oauth_clients: Limiter::new(
                 LimitPolicy::new("oauth-client", TOKENS_PER_MINUTE, Duration::from_mins(1)),
+                clock.clone(),
+            ),
+            decryption_failures: Limiter::new(
+                LimitPolicy::new("decryption", DECRYPTION_FAILURES, Duration::from_mins(1)),
                 clock.clone(),
             ),
             addresses: Limiter::new(

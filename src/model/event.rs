@@ -24,6 +24,10 @@ words!(
         ConnectionActivated = "saml_connection.activated",
         ConnectionDeactivated = "saml_connection.deactivated",
         ConnectionDeleted = "saml_connection.deleted",
+        SamlKeyCreated = "saml_key.created",
+        /// Another key of ours is the current one from now on.
+        SamlKeyActivated = "saml_key.activated",
+        SamlKeyDeleted = "saml_key.deleted",
         DirectoryUpdated = "directory.updated",
         /// A sync put an unusual share of the members out within minutes: the owners must look.
         DirectoryMassDeactivation = "directory.mass_deactivation",

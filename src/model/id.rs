@@ -167,6 +167,9 @@ id!(
     /// A SAML connection.
     ConnectionId, "con");
 id!(
+    /// A key of ours at a SAML connection.
+    SamlKeyId, "smk");
+id!(
     /// A directory.
     DirectoryId, "dir");
 id!(

@@ -10,6 +10,7 @@ pub mod event;
 pub mod id;
 pub mod page;
 pub mod random;
+pub mod saml;
 pub mod scim_request;
 pub mod scope;
 pub mod secret;

@@ -11,9 +11,9 @@ use crate::model::scope::ScopeSet;
 use crate::model::secret::TokenHash;
 use crate::model::state::Conformance;
 use crate::model::time::Timestamp;
-use crate::protocol::saml::{AttributeMapping, Certificate, DecryptionKey};
+use crate::protocol::saml::{AttributeMapping, Certificate};
 use crate::protocol::scim::ResourceType;
-use crate::store::connections::Connection;
+use crate::store::connections::{Connection, Versions};
 use crate::store::organizations::Organization;
 use std::hash::Hash;
 use std::sync::Mutex;
@@ -140,14 +140,16 @@ pub struct KnownConnection {
     pub row: Connection,
     pub certificates: Vec<Certificate>,
     pub mapping: AttributeMapping,
-    /// What assertions may be encrypted to.
-    pub decryption_keys: std::sync::Arc<[DecryptionKey]>,
+    /// Our own keys at it.
+    pub keys: super::saml_keys::Opened,
+    /// The ways of signing in at the IdP that are accepted; all of them if none are named.
+    pub authn_contexts: std::sync::Arc<[String]>,
 }
 
 /// Versions of SAML connections, which never change: they are kept for long, and nothing invalidates them. Which
 /// version counts is asked of the database each time.
 #[derive(Debug)]
-pub struct KnownConnections(pub Cached<(ConnectionId, i64), std::sync::Arc<KnownConnection>>);
+pub struct KnownConnections(pub Cached<(ConnectionId, Versions), std::sync::Arc<KnownConnection>>);
 
 impl Default for KnownConnections {
     fn default() -> Self {

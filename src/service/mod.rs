@@ -31,6 +31,7 @@ pub mod provisioning;
 pub mod reactivation;
 pub mod role_mappings;
 mod roles;
+pub mod saml_keys;
 pub mod schemas;
 pub mod scim_clients;
 pub mod scim_credentials;

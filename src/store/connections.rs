@@ -47,15 +47,29 @@ pub async fn find_by_url_id(conn: &impl Conn, id: ConnectionId) -> Result<Option
     Ok(Entity::find_by_id(id).one(conn.inner()).await?)
 }
 
-/// Which version a connection has now, and the attempt that made this request at it, whatever its state.
+/// What tells whether a connection is still as it was read: its own version, and that of our keys at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Versions {
+    pub row: i64,
+    pub keys: i64,
+}
+
+impl Versions {
+    /// Those of a row.
+    pub const fn of(row: &Connection) -> Self {
+        Self { row: row.version, keys: row.keys_version }
+    }
+}
+
+/// Which versions a connection has now, and the attempt that made this request at it, whatever its state.
 pub async fn find_version_and_attempt(
     conn: &impl Conn,
     id: ConnectionId,
     request: &TokenHash,
-) -> Result<Option<(i64, Option<SignInAttempt>)>, StoreError> {
+) -> Result<Option<(Versions, Option<SignInAttempt>)>, StoreError> {
     let statement = Statement::from_sql_and_values(
         conn.inner().get_database_backend(),
-        "SELECT c.version AS c_version, a.id AS a_id, a.organization_id AS a_organization_id,
+        "SELECT c.version AS c_version, c.keys_version AS c_keys_version, a.id AS a_id, a.organization_id AS a_organization_id,
             a.connection_id AS a_connection_id, a.request_hash AS a_request_hash,
             a.browser_hash AS a_browser_hash, a.session_id AS a_session_id, a.own_page AS a_own_page,
             a.return_to AS a_return_to, a.created_at AS a_created_at, a.expires_at AS a_expires_at,
@@ -66,7 +80,8 @@ pub async fn find_version_and_attempt(
         [id.into(), request.clone().into()],
     );
     let Some(row) = conn.inner().query_one_raw(statement).await? else { return Ok(None) };
-    Ok(Some((row.try_get("c_", "version")?, Option::<SignInAttempt>::from_query_result(&row, "a_")?)))
+    let versions = Versions { row: row.try_get("c_", "version")?, keys: row.try_get("c_", "keys_version")? };
+    Ok(Some((versions, Option::<SignInAttempt>::from_query_result(&row, "a_")?)))
 }
 
 /// A connection that serves a domain, with its organization.

@@ -28,6 +28,7 @@ pub mod newcomers;
 pub mod organizations;
 mod pool;
 pub mod role_mappings;
+pub mod saml_keys;
 pub mod scim;
 pub mod scim_clients;
 pub mod scim_requests;

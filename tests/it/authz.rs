@@ -59,6 +59,11 @@ fn rows() -> BTreeMap<&'static str, (For, Value)> {
             (Admins(&["saml_connection:write", "trust"]), json!({ "skip_test": true })),
         ),
         ("deactivate_saml_connection", (Admins(&["saml_connection:write"]), none())),
+        ("list_saml_keys", (Admins(&["saml_connection:read"]), none())),
+        ("create_saml_key", (Admins(&["saml_connection:write"]), json!({ "purpose": "signing" }))),
+        ("get_saml_key", (Admins(&["saml_connection:read"]), none())),
+        ("activate_saml_key", (Admins(&["saml_connection:write"]), none())),
+        ("delete_saml_key", (Admins(&["saml_connection:write"]), none())),
         ("get_scim", (Admins(&["scim:read"]), none())),
         ("update_scim", (Admins(&["scim:write"]), json!({}))),
         (
@@ -174,6 +179,7 @@ fn operations(organization: &str) -> Vec<Operation> {
             ("directory_user_id", "dus"),
             ("group_id", "grp"),
             ("api_key_id", "key"),
+            ("key_id", "smk"),
         ] {
             path = path.replace(&format!("{{{name}}}"), &format!("{prefix}_{SUFFIX}"));
         }

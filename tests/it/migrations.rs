@@ -103,6 +103,7 @@ async fn entities_fit(backend: Backend) {
         role_mappings,
         saml_connections,
         scim_access_tokens,
+        saml_keys,
         scim_clients,
         scim_requests,
         scim_tokens,

@@ -3,6 +3,7 @@
 use super::caller::Caller;
 use super::dto::Time;
 use super::organizations::patch;
+use crate::model::saml::{SamlLevel, SamlNameIdFormat};
 use crate::model::state::{ConnectionStatus, ConnectionType};
 use crate::protocol::saml::certificate::KeyKind;
 use crate::protocol::saml::{AttributeMapping, Certificate};
@@ -138,6 +139,18 @@ pub struct ConnectionView {
     /// The IdP's signing certificates: a response signed by any of them is accepted.
     pub certificates: Vec<CertificateView>,
     pub attribute_mapping: MappingView,
+    /// Whether requests are signed (RSA-SHA256), by the current signing key of the connection.
+    pub sign_requests: bool,
+    /// The NameID format that requests ask for; absent: none.
+    #[oai(skip_serializing_if_is_none)]
+    pub name_id_format: Option<SamlNameIdFormat>,
+    /// Whether requests make the IdP ask for credentials again.
+    pub force_authn: bool,
+    /// The authentication context classes that requests ask for and that alone are accepted; empty: any.
+    pub requested_authn_contexts: Vec<String>,
+    /// Whether an assertion that is not encrypted is refused.
+    pub require_encryption: bool,
+    pub level: SamlLevel,
     /// The domains that the connection serves; those that are not verified take effect once they are.
     pub domain_ids: Vec<String>,
     /// Such as certificates that expired; empty if all is well.
@@ -170,6 +183,12 @@ impl ConnectionView {
             warnings: certificates.iter().filter_map(|c| warning(c, now)).collect(),
             certificates: certificates.iter().map(CertificateView::from).collect(),
             attribute_mapping: connections::attribute_mapping(row)?.into(),
+            sign_requests: row.sign_requests,
+            name_id_format: row.name_id_format,
+            force_authn: row.force_authn,
+            requested_authn_contexts: connections::options::authn_contexts(row)?,
+            require_encryption: row.require_encryption,
+            level: row.level,
             domain_ids: assigned.domains.iter().map(|d| d.id.to_string()).collect(),
             created_at: row.created_at.to_datetime(),
             updated_at: row.updated_at.to_datetime(),
@@ -220,6 +239,18 @@ pub struct CreateSamlConnection {
     /// 1 to 10 signing certificates, in PEM or base64 form.
     pub certificates: Option<Vec<String>>,
     pub attribute_mapping: Option<SetAttributeMapping>,
+    /// Sign requests (RSA-SHA256).
+    pub sign_requests: Option<bool>,
+    /// The NameID format to ask for.
+    pub name_id_format: Option<SamlNameIdFormat>,
+    /// Have the IdP ask for credentials again at each sign-in.
+    pub force_authn: Option<bool>,
+    /// Authentication context classes (URIs, at most 10) to ask for; an assertion with another one is refused.
+    pub requested_authn_contexts: Option<Vec<String>>,
+    /// Refuse assertions that are not encrypted.
+    pub require_encryption: Option<bool>,
+    /// `sl2` signs requests and needs `requested_authn_contexts`.
+    pub level: Option<SamlLevel>,
     /// Domains of the organization that the connection is to serve. Needs the right to change trust.
     pub domain_ids: Option<Vec<String>>,
 }
@@ -243,6 +274,18 @@ pub struct UpdateSamlConnection {
     pub certificates: Option<Vec<String>>,
     /// `null` clears the whole mapping.
     pub attribute_mapping: MaybeUndefined<SetAttributeMapping>,
+    /// Sign requests (RSA-SHA256).
+    pub sign_requests: Option<bool>,
+    /// The NameID format to ask for; `null` asks for none.
+    pub name_id_format: MaybeUndefined<SamlNameIdFormat>,
+    /// Have the IdP ask for credentials again at each sign-in.
+    pub force_authn: Option<bool>,
+    /// All authentication context classes (URIs, at most 10) to ask for; an assertion with another one is refused.
+    pub requested_authn_contexts: Option<Vec<String>>,
+    /// Refuse assertions that are not encrypted.
+    pub require_encryption: Option<bool>,
+    /// `sl2` signs requests and needs `requested_authn_contexts`.
+    pub level: Option<SamlLevel>,
     /// All domains that the connection is to serve.
     pub domain_ids: Option<Vec<String>>,
 }

@@ -10,7 +10,7 @@ use super::dto::{PageView, id, id_field, page_request};
 use super::organizations::patch;
 use crate::http::payload::JsonBody;
 use crate::model::id::{ConnectionId, DomainId, OrganizationId};
-use crate::service::connections::{self, Assigned};
+use crate::service::connections::{self, Assigned, GivenOptions};
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
@@ -52,6 +52,14 @@ impl ConnectionsApi {
             kind: body.kind,
             facts: given(body.metadata_xml, body.idp_entity_id, body.sso_url, body.certificates),
             attribute_mapping: body.attribute_mapping.map(Into::into).unwrap_or_default(),
+            options: GivenOptions {
+                sign_requests: body.sign_requests,
+                name_id_format: body.name_id_format.map(Some),
+                force_authn: body.force_authn,
+                requested_authn_contexts: body.requested_authn_contexts,
+                require_encryption: body.require_encryption,
+                level: body.level,
+            },
             domain_ids: domain_ids(&body.domain_ids.unwrap_or_default())?,
         };
         let assigned = connections::create(caller.services(), &caller.ctx, organization, new).await?;
@@ -126,6 +134,14 @@ impl ConnectionsApi {
             kind: body.kind,
             facts: given(body.metadata_xml, body.idp_entity_id, body.sso_url, body.certificates),
             attribute_mapping: patch(body.attribute_mapping).map(|set| set.map(Into::into)),
+            options: GivenOptions {
+                sign_requests: body.sign_requests,
+                name_id_format: patch(body.name_id_format),
+                force_authn: body.force_authn,
+                requested_authn_contexts: body.requested_authn_contexts,
+                require_encryption: body.require_encryption,
+                level: body.level,
+            },
             domain_ids: body.domain_ids.as_deref().map(domain_ids).transpose()?,
         };
         let changed =

@@ -20,6 +20,7 @@ pub mod me;
 pub mod members;
 pub mod organizations;
 pub mod role_mappings;
+pub mod saml_keys;
 pub mod scim_clients;
 pub mod scim_dry_run;
 pub mod scim_requests;
@@ -60,7 +61,7 @@ pub enum Tag {
 pub type Nouns = (
     organizations::OrganizationsApi,
     domains::DomainsApi,
-    connections::ConnectionsApi,
+    (connections::ConnectionsApi, saml_keys::SamlKeysApi),
     (directories::DirectoriesApi, directory_users::DirectoryUsersApi),
     scim_tokens::ScimTokensApi,
     scim_clients::ScimClientsApi,
@@ -81,7 +82,7 @@ pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
     let nouns = (
         organizations::OrganizationsApi,
         domains::DomainsApi,
-        connections::ConnectionsApi,
+        (connections::ConnectionsApi, saml_keys::SamlKeysApi),
         (directories::DirectoriesApi, directory_users::DirectoryUsersApi),
         scim_tokens::ScimTokensApi,
         scim_clients::ScimClientsApi,

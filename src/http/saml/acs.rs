@@ -5,9 +5,11 @@ use super::connection;
 use crate::http::pages::{cookies, form, limit, problem, refused, see_other};
 use crate::http::payload::Problem;
 use crate::http::state::State;
+use crate::service::sign_in::refusal::DECRYPTION_FAILED;
 use crate::service::sign_in::{self, Outcome, Posted};
 use poem::http::StatusCode;
 use poem::{Body, Request, Response, Result};
+use std::time::Duration;
 
 /// Where people are shown who they are, if they wanted nothing else.
 const HOME: &str = "/signed-in";
@@ -40,7 +42,11 @@ pub async fn consume(request: &Request, body: Body) -> Result<Response> {
     let ctx = state.anonymous(request);
     let browser = cookies::read(request, cookies::browser_cookie(state));
     let session = cookies::session(state, request);
-    let posted = Posted { connection, response, browser: browser.as_deref(), session: session.as_deref() };
+    let failures = &state.limits.decryption_failures;
+    // How it stands with the limit; nothing is taken.
+    let no_decryption_for = || failures.overdraw(&connection.uuid(), 0).retry_after.map(Duration::from_secs);
+    let (browser, session) = (browser.as_deref(), session.as_deref());
+    let posted = Posted { connection, response, browser, session, no_decryption_for: &no_decryption_for };
     // In a box, or each layer around this would move the whole of it on.
     let done = Box::pin(sign_in::complete(&state.services, &ctx, posted)).await;
     match done.map_err(|error| problem(&error))? {
@@ -49,6 +55,11 @@ pub async fn consume(request: &Request, body: Body) -> Result<Response> {
             cookies::set_session(state, &mut answer, &token);
             Ok(answer)
         }
-        Outcome::Refused(refusal) => Ok(refused(&refusal)),
+        Outcome::Refused(refusal) => {
+            if refusal.code == DECRYPTION_FAILED {
+                failures.overdraw(&connection.uuid(), 1);
+            }
+            Ok(refused(&refusal))
+        }
     }
 }

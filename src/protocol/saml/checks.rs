@@ -100,6 +100,13 @@ pub(super) fn assertion(
     let confirmed_until = confirmation(doc, subject, expected, now)?;
     let conditions_until = conditions(doc, assertion, expected, now)?;
     let session = authn_statements(doc, assertion, expected, now)?;
+    let accepted = |class: &String| expected.authn_contexts.contains(class);
+    if !expected.authn_contexts.is_empty() && !session.class_ref.as_ref().is_some_and(accepted) {
+        return Err(SamlRefusal::WrongAuthnContext {
+            expected: expected.authn_contexts.to_vec(),
+            found: shown(session.class_ref.as_deref().unwrap_or_default()),
+        });
+    }
     Ok(Facts {
         id,
         issuer,

@@ -1,4 +1,4 @@
-//! Metadata: reading an IdP's (saml-metadata-2.0-os) and writing ours.
+//! Metadata: reading an IdP's (saml-metadata-2.0-os). Ours is written in [`super::sp_metadata`].
 //!
 //! The reader takes what an administrator pastes or uploads: strict about XML and namespaces, tolerant of what
 //! real IdPs put around the few facts that matter. It never takes a key that is marked for encryption, and never
@@ -12,7 +12,7 @@ use super::certificate::{Certificate, CertificateError};
 use super::checks::parse_time;
 use super::refusal::shown;
 use super::scan::{Rules, ScanError, scan};
-use super::xml::{Document, ElementId, escape, ns};
+use super::xml::{Document, ElementId, ns};
 
 /// The largest metadata document in bytes.
 pub const LARGEST_METADATA: usize = 1_500_000;
@@ -265,21 +265,4 @@ fn valid_until(doc: &Document<'_>, role: ElementId) -> Result<Option<OffsetDateT
         current = element.parent;
     }
     Ok(earliest)
-}
-
-/// Our metadata for one connection, to hand to the IdP. Says only what is so: no log-out address, no encryption key.
-pub fn sp_metadata(sp_entity_id: &str, acs_url: &str) -> String {
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <md:EntityDescriptor xmlns:md=\"{}\" entityID=\"{}\">\n  \
-         <md:SPSSODescriptor protocolSupportEnumeration=\"{SAML2}\" AuthnRequestsSigned=\"false\" WantAssertionsSigned=\"true\">\n    \
-         <md:NameIDFormat>urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress</md:NameIDFormat>\n    \
-         <md:NameIDFormat>urn:oasis:names:tc:SAML:2.0:nameid-format:persistent</md:NameIDFormat>\n    \
-         <md:AssertionConsumerService index=\"0\" isDefault=\"true\" Binding=\"{POST}\" Location=\"{}\"/>\n  \
-         </md:SPSSODescriptor>\n\
-         </md:EntityDescriptor>\n",
-        ns::METADATA,
-        escape(sp_entity_id),
-        escape(acs_url),
-    )
 }

@@ -2,7 +2,7 @@
 //!
 //! [`request`] writes the request, [`response`] turns what the browser posts back into a
 //! [`response::VerifiedAssertion`] or a [`refusal::SamlRefusal`], [`attributes`] reads who it is, [`metadata`]
-//! exchanges the two sides' facts. On the way in a document passes [`scan`] (strict reading), `structure` (what
+//! reads the IdP's facts and [`sp_metadata`] writes ours. On the way in a document passes [`scan`] (strict reading), `structure` (what
 //! it must look like), [`signature`] (the only caller of samael) and `checks` (the profile), in that order;
 //! [`encryption`] opens an encrypted assertion, which then goes the same way by itself.
 //! Nothing here has a clock, randomness or I/O.
@@ -14,11 +14,13 @@ mod checks;
 pub mod console;
 pub mod encryption;
 pub mod metadata;
+pub mod own_key;
 pub mod refusal;
 pub mod request;
 pub mod response;
 pub mod scan;
 pub mod signature;
+pub mod sp_metadata;
 mod structure;
 pub mod xml;
 
@@ -26,7 +28,9 @@ pub use attributes::{AttributeMapping, Identity, Part, Subject};
 pub use certificate::{Certificate, CertificateError};
 pub use console::Console;
 pub use encryption::DecryptionKey;
-pub use metadata::{IdpMetadata, MetadataError, read_idp_metadata, sp_metadata};
+pub use metadata::{IdpMetadata, MetadataError, read_idp_metadata};
+pub use own_key::RequestKey;
 pub use refusal::SamlRefusal;
 pub use request::{AuthnRequest, RequestError, request_id};
 pub use response::{Expectations, NameIdFormat, PostedResponse, VerifiedAssertion, verify};
+pub use sp_metadata::SpMetadata;

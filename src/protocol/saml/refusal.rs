@@ -243,6 +243,14 @@ pub enum SamlRefusal {
         /// The element's name.
         found: String,
     },
+    /// The person signed in at the IdP in a way that is not accepted.
+    #[error("expected the authentication context {}, found {found}", expected.join(" or "))]
+    WrongAuthnContext {
+        /// The classes that are accepted.
+        expected: Vec<String>,
+        /// The class found.
+        found: String,
+    },
     /// No address to know the person by.
     #[error(
         "no e-mail address was found; the NameID has the format {name_id_format}, and these attributes came: {}",
@@ -308,6 +316,7 @@ impl SamlRefusal {
             Self::Missing { .. } => "missing_element",
             Self::BadValue { .. } => "bad_value",
             Self::UnknownCondition { .. } => "unknown_condition",
+            Self::WrongAuthnContext { .. } => "wrong_authn_context",
             Self::NoEmail { .. } => "no_email",
             Self::NoSubject { .. } => "no_subject",
         }
@@ -359,6 +368,11 @@ impl SamlRefusal {
                 "Send the value as an attribute: see {}; or name the attribute in the connection's attribute mapping.",
                 console.attributes_field()
             ),
+            Self::WrongAuthnContext { .. } => {
+                "Have the IdP ask for one of these ways to sign in (for example a policy for multi-factor authentication on the \
+                 application), or name the found one in requested_authn_contexts of the connection if it is good enough."
+                    .to_owned()
+            }
             Self::Unsolicited { .. } => {
                 "Start signing in at the application's sign-in page instead of the IdP's list of applications.".to_owned()
             }

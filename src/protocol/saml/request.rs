@@ -1,5 +1,5 @@
 //! The request that sends a browser to the IdP: an AuthnRequest over the HTTP-Redirect binding
-//! (saml-bindings-2.0-os, section 3.4). Unsigned; the response is what has to be proven.
+//! (saml-bindings-2.0-os, section 3.4), signed where the connection says so. The response is what has to be proven.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 use url::Url;
 
+use super::own_key::{RSA_SHA256, RequestKey};
 use super::xml::escape;
 
 /// A RelayState may not be longer (saml-bindings-2.0-os, section 3.4.3).
@@ -27,6 +28,9 @@ pub enum RequestError {
     /// The RelayState is too long.
     #[error("a RelayState may have at most {LONGEST_RELAY_STATE} bytes")]
     RelayState,
+    /// OpenSSL failed. Not expected.
+    #[error("the request could not be signed")]
+    Signing,
 }
 
 /// One request to sign somebody in.
@@ -44,6 +48,12 @@ pub struct AuthnRequest<'a> {
     pub sso_url: &'a str,
     /// Whether the IdP must ask for credentials again.
     pub force_authn: bool,
+    /// The URI of the NameID format to ask for.
+    pub name_id_format: Option<&'a str>,
+    /// The authentication context classes to ask for, of which one has to be met exactly.
+    pub authn_contexts: &'a [String],
+    /// What to sign the request with.
+    pub key: Option<&'a RequestKey>,
 }
 
 /// Makes a request id (an XML name) from 160 random bits of the caller's.
@@ -60,12 +70,26 @@ impl AuthnRequest<'_> {
     /// The request as XML.
     pub fn to_xml(&self) -> String {
         let force = if self.force_authn { " ForceAuthn=\"true\"" } else { "" };
+        let format =
+            self.name_id_format.map(|uri| format!(" Format=\"{}\"", escape(uri))).unwrap_or_default();
+        let mut contexts = String::new();
+        if !self.authn_contexts.is_empty() {
+            contexts.push_str("<samlp:RequestedAuthnContext Comparison=\"exact\">");
+            for class in self.authn_contexts {
+                let _ = write!(
+                    contexts,
+                    "<saml:AuthnContextClassRef>{}</saml:AuthnContextClassRef>",
+                    escape(class)
+                );
+            }
+            contexts.push_str("</samlp:RequestedAuthnContext>");
+        }
         format!(
             "<samlp:AuthnRequest xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" \
              xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\" ID=\"{}\" Version=\"2.0\" IssueInstant=\"{}\" \
              Destination=\"{}\"{force} ProtocolBinding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" \
              AssertionConsumerServiceURL=\"{}\"><saml:Issuer>{}</saml:Issuer>\
-             <samlp:NameIDPolicy AllowCreate=\"true\"/></samlp:AuthnRequest>",
+             <samlp:NameIDPolicy{format} AllowCreate=\"true\"/>{contexts}</samlp:AuthnRequest>",
             escape(self.id),
             instant(self.issue_instant),
             escape(self.sso_url),
@@ -88,13 +112,27 @@ impl AuthnRequest<'_> {
         let packed = encoder.write_all(self.to_xml().as_bytes()).and_then(|()| encoder.finish());
         let request = STANDARD.encode(packed.map_err(|_| bad())?);
         url.set_fragment(None);
-        {
-            let mut query = url.query_pairs_mut();
-            query.append_pair("SAMLRequest", &request);
-            if let Some(state) = relay_state {
-                query.append_pair("RelayState", state);
-            }
+        // What is signed are these parameters as they are encoded here, in this order, without any query that the
+        // address had before (section 3.4.4.1).
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("SAMLRequest", &request);
+        if let Some(state) = relay_state {
+            query.append_pair("RelayState", state);
         }
+        let mut query = if let Some(key) = self.key {
+            query.append_pair("SigAlg", RSA_SHA256);
+            let signed = query.finish();
+            let signature = key.sign(signed.as_bytes()).map_err(|_| RequestError::Signing)?;
+            let mut query = url::form_urlencoded::Serializer::for_suffix(signed, 0);
+            query.append_pair("Signature", &STANDARD.encode(signature));
+            query.finish()
+        } else {
+            query.finish()
+        };
+        if let Some(before) = url.query().filter(|before| !before.is_empty()) {
+            query = format!("{before}&{query}");
+        }
+        url.set_query(Some(&query));
         Ok(url)
     }
 }
@@ -121,6 +159,9 @@ mod tests {
             acs_url: "https://gate.example/saml/1/acs",
             sso_url,
             force_authn: false,
+            name_id_format: None,
+            authn_contexts: &[],
+            key: None,
         }
     }
 
@@ -139,6 +180,49 @@ mod tests {
         let issuer = doc.child(doc.root(), ns::SAML, "Issuer").unwrap();
         assert_eq!(doc.text(issuer), "https://gate.example/saml/1?a=\"<&>");
         assert_eq!(doc.element(doc.root()).attribute("IssueInstant"), Some("1970-01-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn what_is_signed_is_what_stands_in_the_address() {
+        let own = crate::protocol::saml::own_key::generate(2048, "gate", OffsetDateTime::UNIX_EPOCH).unwrap();
+        let key = RequestKey::from_pkcs8(&own.private).unwrap();
+        for sso_url in ["https://idp.example/sso", "https://idp.example/sso?tenant=7&x=a%20b"] {
+            let request = AuthnRequest { key: Some(&key), ..request(sso_url) };
+            let url = request.redirect_url(Some("a b&c=d")).unwrap();
+            let query = url.query().unwrap();
+            let from = query.find("SAMLRequest=").unwrap();
+            let (signed, signature) = query[from..].split_once("&Signature=").unwrap();
+            let names: Vec<&str> = signed.split('&').filter_map(|pair| pair.split('=').next()).collect();
+            assert_eq!(names, ["SAMLRequest", "RelayState", "SigAlg"]);
+            let signature = signature.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=");
+            let public = own.certificate.public_key();
+            let digest = openssl::hash::MessageDigest::sha256();
+            let mut verifier = openssl::sign::Verifier::new(digest, public).unwrap();
+            let signature = STANDARD.decode(signature).unwrap();
+            assert!(verifier.verify_oneshot(&signature, signed.as_bytes()).unwrap(), "{url}");
+        }
+    }
+
+    #[test]
+    fn asks_for_what_the_connection_wants() {
+        let contexts = ["urn:a".to_owned(), "urn:b&c".to_owned()];
+        let plain = request("https://idp.example/").to_xml();
+        assert!(!plain.contains("RequestedAuthnContext") && !plain.contains("Format="), "{plain}");
+        let asking = AuthnRequest {
+            force_authn: true,
+            name_id_format: Some("urn:format"),
+            authn_contexts: &contexts,
+            ..request("https://idp.example/")
+        };
+        let xml = asking.to_xml();
+        let doc = scan(&xml, Rules::MESSAGE).unwrap();
+        let child = |name| doc.child(doc.root(), ns::SAMLP, name).unwrap();
+        assert_eq!(doc.element(doc.root()).attribute("ForceAuthn"), Some("true"));
+        assert_eq!(doc.element(child("NameIDPolicy")).attribute("Format"), Some("urn:format"));
+        let asked = child("RequestedAuthnContext");
+        assert_eq!(doc.element(asked).attribute("Comparison"), Some("exact"));
+        let classes: Vec<String> = doc.children(asked).map(|class| doc.text(class)).collect();
+        assert_eq!(classes, contexts);
     }
 
     #[test]

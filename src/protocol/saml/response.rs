@@ -37,6 +37,8 @@ pub struct Expectations {
     pub decryption_keys: Arc<[DecryptionKey]>,
     /// Whether an assertion that is not encrypted is refused.
     pub require_encryption: bool,
+    /// The authentication context classes that are accepted; any if none are named.
+    pub authn_contexts: Arc<[String]>,
     /// The id of the request this browser started.
     pub request_id: String,
     /// How far the clocks may differ; usually [`Expectations::USUAL_SKEW`].

@@ -5,19 +5,22 @@
 //! complete.
 
 pub mod facts;
+pub mod options;
 
 pub use crate::store::connections::Connection;
 pub use facts::{GivenFacts, GivenMapping, attribute_mapping, certificates};
+pub use options::GivenOptions;
 
 use super::organizations::{difference, expect_version, reach};
 use super::permissions::{Action, may};
-use super::{Ctx, Error, FieldError, Services, Settings};
+use super::{Ctx, Error, FieldError, Services, Settings, saml_keys};
 use crate::model::event::EventKind;
 use crate::model::id::{ConnectionId, DomainId, OrganizationId};
 use crate::model::page::{Page, PageRequest};
+use crate::model::saml::{SamlLevel, SamlNameIdFormat};
 use crate::model::state::{ConnectionStatus, ConnectionType};
 use crate::model::tenant::TenantScope;
-use crate::protocol::saml::{AttributeMapping, Certificate};
+use crate::protocol::saml::{AttributeMapping, Certificate, SpMetadata};
 use crate::store::domains::Domain;
 use crate::store::{self, Tx};
 use facts::Facts;
@@ -56,6 +59,7 @@ pub struct CreateConnection {
     pub kind: ConnectionType,
     pub facts: GivenFacts,
     pub attribute_mapping: GivenMapping,
+    pub options: GivenOptions,
     /// A change of trust if there are any.
     pub domain_ids: Vec<DomainId>,
 }
@@ -68,6 +72,7 @@ pub struct UpdateConnection {
     pub facts: GivenFacts,
     /// `Some(None)` clears the whole mapping.
     pub attribute_mapping: Option<Option<GivenMapping>>,
+    pub options: GivenOptions,
     /// All domains that the connection is to serve; any difference is a change of trust.
     pub domain_ids: Option<Vec<DomainId>>,
 }
@@ -119,13 +124,7 @@ pub async fn create(
     let facts = facts::check(new.facts, ctx.now, &mut errors);
     let mapping = facts::merge(AttributeMapping::default(), new.attribute_mapping, &mut errors);
     check_domains(&new.domain_ids, &mut errors);
-    if !errors.is_empty() {
-        return Err(Error::Invalid(errors));
-    }
-    if !new.domain_ids.is_empty() {
-        may(ctx, organization, Action::ChangeTrust)?;
-    }
-    let connection = Connection {
+    let mut connection = Connection {
         id: ConnectionId::new(ctx.now, &*services.random),
         organization_id: organization,
         name,
@@ -138,7 +137,21 @@ pub async fn create(
         created_at: ctx.now,
         updated_at: ctx.now,
         version: 1,
+        keys_version: 0,
+        sign_requests: false,
+        name_id_format: None,
+        force_authn: false,
+        requested_authn_contexts: json!([]),
+        require_encryption: false,
+        level: SamlLevel::Sl1,
     };
+    options::apply(&mut connection, new.options, &mut errors);
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    if !new.domain_ids.is_empty() {
+        may(ctx, organization, Action::ChangeTrust)?;
+    }
     let tx = services.begin().await?;
     store::organizations::find(&tx, scope).await?.ok_or_else(|| Error::not_found("organization"))?;
     store::connections::insert(&tx, connection.clone()).await?;
@@ -250,10 +263,11 @@ pub async fn update(
         Some(None) => AttributeMapping::default(),
         Some(Some(given)) => facts::merge(attribute_mapping(&before)?, given, &mut errors),
     };
+    let mut after = with_facts(before.clone(), facts);
+    options::apply(&mut after, change.options, &mut errors);
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
-    let mut after = with_facts(before.clone(), facts);
     after.attribute_mapping = stored_mapping(&mapping)?;
     let trusts_otherwise = after != before;
     if let Some(name) = name {
@@ -311,14 +325,16 @@ fn with_facts(mut connection: Connection, facts: Facts) -> Connection {
 fn shown(connection: &Connection) -> Result<Value, Error> {
     let certificates = certificates(connection)?;
     let fingerprints: Vec<&str> = certificates.iter().map(Certificate::fingerprint).collect();
-    Ok(json!({
+    let mut shown = json!({
         "name": connection.name,
         "type": connection.kind,
         "idp_entity_id": connection.idp_entity_id,
         "sso_url": connection.sso_url,
         "certificates": fingerprints,
         "attribute_mapping": connection.attribute_mapping,
-    }))
+    });
+    options::show(connection, &mut shown);
+    Ok(shown)
 }
 
 /// Switches a connection on. Until test sign-ins exist, who does it says `skip_test`.
@@ -418,6 +434,7 @@ pub async fn delete(
     let sessions = store::sessions::end_of_connection(&tx, scope, id, ctx.now).await?;
     let links = store::links::delete_of_connection(&tx, scope, id).await?;
     store::sign_in_attempts::delete_of_connection(&tx, scope, id).await?;
+    store::saml_keys::delete_of_connection(&tx, scope, id).await?;
     store::connections::delete(&tx, scope, id).await?;
     let data = json!({ "name": connection.name, "links_removed": links, "sessions_ended": sessions });
     services.record(&tx, ctx, organization, EventKind::ConnectionDeleted, id, data).await?;
@@ -426,12 +443,23 @@ pub async fn delete(
     Ok(())
 }
 
-/// Our metadata for a connection, to hand to the IdP; for drafts too. The id in the address is what names it.
+/// Our metadata for a connection, to hand to the IdP; for drafts too. Makes the keys that it shows, if there are none.
+/// The id in the address is what names it.
 ///
 /// # Errors
 /// [`Error::NotFound`] if there is none.
 pub async fn sp_metadata(services: &Services, id: ConnectionId) -> Result<String, Error> {
-    store::connections::find_by_url_id(&services.db, id).await?.ok_or_else(missing)?;
+    let connection = store::connections::find_by_url_id(&services.db, id).await?.ok_or_else(missing)?;
     let urls = sp_urls(&services.settings, id);
-    Ok(crate::protocol::saml::sp_metadata(&urls.entity_id, &urls.acs_url))
+    saml_keys::ensure_needed(services, &connection, services.clock.now()).await?;
+    let (signing, encryption) = saml_keys::published(services, &connection).await?;
+    let metadata = SpMetadata {
+        entity_id: &urls.entity_id,
+        acs_url: &urls.acs_url,
+        signing,
+        encryption,
+        sign_requests: connection.sign_requests,
+        name_id_format: connection.name_id_format.map(SamlNameIdFormat::uri),
+    };
+    Ok(metadata.to_xml())
 }

@@ -22,6 +22,7 @@ use crate::model::actor::Actor;
 use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
 use crate::model::id::{ConnectionId, SessionId, SignInAttemptId};
+use crate::model::saml::SamlNameIdFormat;
 use crate::model::secret::{Token, TokenHash, TokenKind};
 use crate::model::state::{ConnectionStatus, SignInMethod};
 use crate::model::tenant::TenantScope;
@@ -32,6 +33,7 @@ use crate::store::error::{StoreError, UniqueKey};
 use crate::store::sign_in_attempts::SignInAttempt;
 use crate::store::{self, Tx};
 use serde_json::{Value, json};
+use std::time::Duration;
 use verify::Verified;
 
 /// How often a transaction is begun again after two sign-ins met.
@@ -99,13 +101,17 @@ pub async fn begin(services: &Services, ctx: &Ctx, start: Start<'_>) -> Result<O
         detail: None,
     };
     let urls = connections::sp_urls(&services.settings, connection.id);
+    let key = verify::request_key(services, &connection, ctx.now).await?;
     let redirect = AuthnRequest {
         id: &request,
         issue_instant: ctx.now.to_datetime(),
         sp_entity_id: &urls.entity_id,
         acs_url: &urls.acs_url,
         sso_url: &connection.sso_url,
-        force_authn: false,
+        force_authn: connection.force_authn,
+        name_id_format: connection.name_id_format.map(SamlNameIdFormat::uri),
+        authn_contexts: &connections::options::authn_contexts(&connection)?,
+        key: key.as_ref(),
     }
     // The state is a key of ours that nothing is read from: what the browser may do follows from its cookie.
     .redirect_url(Some(&attempt.id.uuid().simple().to_string()))
@@ -117,7 +123,6 @@ pub async fn begin(services: &Services, ctx: &Ctx, start: Start<'_>) -> Result<O
 }
 
 /// What arrived at an assertion consumer service.
-#[derive(Debug)]
 pub struct Posted<'a> {
     /// The connection that the address names.
     pub connection: ConnectionId,
@@ -127,6 +132,9 @@ pub struct Posted<'a> {
     pub browser: Option<&'a str>,
     /// The browser's session cookie, where it came along.
     pub session: Option<&'a str>,
+    /// Tells for how long nothing is decrypted for the connection, because too much of late could not be. Asked for
+    /// encrypted assertions only.
+    pub no_decryption_for: &'a (dyn Fn() -> Option<Duration> + Send + Sync),
 }
 
 /// How a sign-in ended.
@@ -189,10 +197,11 @@ struct Trace {
 /// Completes a sign-in.
 ///
 /// # Errors
-/// [`Error::NotFound`] if no connection has this id; [`Error::Unavailable`] if the database is away or too many
+/// [`Error::NotFound`] if no connection has this id; [`Error::RateLimited`] for an encrypted assertion while nothing is
+/// decrypted for the connection; [`Error::Unavailable`] if the database is away or too many
 /// responses wait to be verified. Everything else is an [`Outcome::Refused`].
 pub async fn complete(services: &Services, ctx: &Ctx, posted: Posted<'_>) -> Result<Outcome, Error> {
-    let Posted { connection, response, browser, session } = posted;
+    let Posted { connection, response, browser, session, no_decryption_for } = posted;
     // Which attempt it is about is read before the connection is: one question to the database finds both.
     let read = verify::read_posted(response).await;
     let request = read.as_ref().ok().and_then(PostedResponse::in_response_to);
@@ -207,7 +216,7 @@ pub async fn complete(services: &Services, ctx: &Ctx, posted: Posted<'_>) -> Res
         return Err(Error::not_found("SAML connection"));
     };
     let mut trace = Trace { attempt, ..Trace::default() };
-    match enter(services, ctx, &known, read, (browser, session), &mut trace).await {
+    match enter(services, ctx, &known, read, (browser, session, no_decryption_for), &mut trace).await {
         Ok(outcome) => Ok(outcome),
         Err(Stop::Refused(reason)) => {
             Ok(Outcome::Refused(Box::pin(write_down(services, ctx, &known.row, &trace, reason)).await?))
@@ -222,7 +231,11 @@ async fn enter(
     ctx: &Ctx,
     known: &KnownConnection,
     read: Result<PostedResponse, Stop>,
-    (browser, session): (Option<&str>, Option<&str>),
+    (browser, session, no_decryption_for): (
+        Option<&str>,
+        Option<&str>,
+        &(dyn Fn() -> Option<Duration> + Send + Sync),
+    ),
     trace: &mut Trace,
 ) -> Result<Outcome, Stop> {
     let connection = &known.row;
@@ -245,6 +258,11 @@ async fn enter(
     }
     if attempt.expires_at <= ctx.now {
         return Err(Reason::AttemptExpired { at: attempt.expires_at }.into());
+    }
+    if response.is_encrypted()
+        && let Some(retry_after) = no_decryption_for()
+    {
+        return Err(Error::RateLimited { retry_after }.into());
     }
     let verified = verify::verify(services, known, request, response, ctx.now).await?;
     trace.verified = true;
@@ -338,6 +356,7 @@ impl Entry<'_> {
             "address": self.verified.address,
             "method": session.method,
             "authn_context": session.authn_context,
+            "encrypted": self.verified.assertion.encrypted(),
             "expires_at": session.expires_at,
             "created": false,
             "linked": false,

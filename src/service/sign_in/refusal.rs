@@ -7,6 +7,9 @@ use crate::model::random::Random;
 use crate::model::time::Timestamp;
 use crate::protocol::saml::{Console, SamlRefusal};
 
+/// The code of whatever fails once a private key of ours was used.
+pub const DECRYPTION_FAILED: &str = "decryption_failed";
+
 /// A reason to refuse a sign-in.
 #[derive(Debug)]
 pub enum Reason {
@@ -256,6 +259,10 @@ fn words(code: &str) -> (&'static str, &'static str) {
         "no_encryption_key" | "decryption_failed" => (
             "The answer of your identity provider is encrypted, and could not be read here.",
             "Your identity provider may encrypt for an older key. Send the reference below to your administrator.",
+        ),
+        "wrong_authn_context" => (
+            "You signed in at your identity provider in a way that your organization does not accept here.",
+            "Sign in again with a second factor, if you can choose. Else send the reference below to your administrator.",
         ),
         "not_encrypted" => (
             "The answer of your identity provider was not encrypted, and your organization asks for that.",

@@ -6,11 +6,13 @@ use crate::model::email::EmailAddress;
 use crate::model::id::ConnectionId;
 use crate::model::time::Timestamp;
 use crate::protocol::saml::{
-    Expectations, Identity, PostedResponse, SamlRefusal, Subject, VerifiedAssertion,
+    Expectations, Identity, PostedResponse, RequestKey, SamlRefusal, Subject, VerifiedAssertion,
 };
 use crate::service::cache::KnownConnection;
-use crate::service::{Error, Services, connections};
+use crate::service::connections::options;
+use crate::service::{Error, Services, connections, saml_keys};
 use crate::store;
+use crate::store::connections::{Connection, Versions};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -83,27 +85,47 @@ pub(super) async fn read_posted(response: String) -> Result<PostedResponse, Stop
     off_thread(move || PostedResponse::read(response.as_bytes())).await
 }
 
-/// The connection with this id: in a version that was read before, or else as it is now. `None` if there is none.
+/// The connection with this id: in versions that were read before, or else as it is now. `None` if there is none.
 pub(super) async fn known(
     services: &Services,
     id: ConnectionId,
-    version: Option<i64>,
+    versions: Option<Versions>,
 ) -> Result<Option<Arc<KnownConnection>>, Error> {
     let read = async || -> Result<Option<Arc<KnownConnection>>, Error> {
         let Some(row) = store::connections::find_by_url_id(&services.db, id).await? else { return Ok(None) };
         let certificates = connections::certificates(&row)?;
         let mapping = connections::attribute_mapping(&row)?;
-        Ok(Some(Arc::new(KnownConnection { row, certificates, mapping, decryption_keys: Arc::default() })))
+        let authn_contexts = options::authn_contexts(&row)?.into();
+        let keys = saml_keys::open(services, &row).await?;
+        Ok(Some(Arc::new(KnownConnection { row, certificates, mapping, keys, authn_contexts })))
     };
-    if let Some(version) = version {
-        // Kept only under its own version: the row may have changed since the version was asked for.
+    if let Some(versions) = versions {
+        // Kept only under its own versions: the row may have changed since they were asked for.
         let of_version =
-            || async { Ok::<_, Error>(read().await?.filter(|known| known.row.version == version)) };
-        if let Some(known) = services.caches.connections.0.get((id, version), of_version).await? {
+            || async { Ok::<_, Error>(read().await?.filter(|known| Versions::of(&known.row) == versions)) };
+        if let Some(known) = services.caches.connections.0.get((id, versions), of_version).await? {
             return Ok(Some(known));
         }
     }
     read().await
+}
+
+/// What the connection's requests are signed with, if they are; the first key is made by this.
+pub(super) async fn request_key(
+    services: &Services,
+    connection: &Connection,
+    now: Timestamp,
+) -> Result<Option<RequestKey>, Error> {
+    if !connection.sign_requests {
+        return Ok(None);
+    }
+    let known = known(services, connection.id, Some(Versions::of(connection))).await?;
+    if let Some(key) = known.and_then(|known| known.keys.request.clone()) {
+        return Ok(Some(key));
+    }
+    saml_keys::ensure_needed(services, connection, now).await?;
+    let key = saml_keys::open(services, connection).await?.request;
+    key.map(Some).ok_or_else(|| Error::Internal(format!("{} has no key to sign with", connection.id)))
 }
 
 /// Verifies a response and reads who it is about.
@@ -121,8 +143,9 @@ pub(super) async fn verify(
         sp_entity_id: urls.entity_id,
         acs_url: urls.acs_url,
         certificates: known.certificates.clone(),
-        decryption_keys: Arc::clone(&known.decryption_keys),
-        require_encryption: false,
+        decryption_keys: Arc::clone(&known.keys.decryption),
+        require_encryption: known.row.require_encryption,
+        authn_contexts: Arc::clone(&known.authn_contexts),
         request_id,
         clock_skew: time::Duration::try_from(skew).unwrap_or(Expectations::USUAL_SKEW),
     };

@@ -20,6 +20,7 @@ pub mod members;
 pub mod organizations;
 pub mod role_mappings;
 pub mod saml_connections;
+pub mod saml_keys;
 pub mod scim_access_tokens;
 pub mod scim_clients;
 pub mod scim_requests;

@@ -1,6 +1,7 @@
 //! Table `saml_connections`. A SAML connection: one IdP configured for an organization.
 
 use crate::model::id::{ConnectionId, OrganizationId};
+use crate::model::saml::{SamlLevel, SamlNameIdFormat};
 use crate::model::state::{ConnectionStatus, ConnectionType};
 use crate::model::time::Timestamp;
 use sea_orm::entity::prelude::*;
@@ -25,6 +26,16 @@ pub struct Model {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: i64,
+    /// Counts changes of our own keys here, which clients do not know the connection by.
+    pub keys_version: i64,
+    pub sign_requests: bool,
+    pub name_id_format: Option<SamlNameIdFormat>,
+    pub force_authn: bool,
+    /// URIs: what requests ask for, and nothing else is accepted; empty for whatever the IdP likes.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub requested_authn_contexts: Json,
+    pub require_encryption: bool,
+    pub level: SamlLevel,
 }
 
 /// Tables are joined by name where they are joined at all.

@@ -2,12 +2,24 @@
 
 use super::super::signer::idp_metadata;
 use super::*;
-use crate::protocol::saml::{read_idp_metadata, sp_metadata};
+use crate::protocol::saml::{SpMetadata, read_idp_metadata};
 
 const SSO: &str = "https://idp.example/sso?app=1";
 
 fn usual() -> String {
     idp_metadata(IDP, SSO, &[rsa().certificate_base64().unwrap()])
+}
+
+fn sp_metadata() -> String {
+    let metadata = SpMetadata {
+        entity_id: SP,
+        acs_url: ACS,
+        signing: vec![certificate(rsa())],
+        encryption: vec![certificate(stranger())],
+        sign_requests: true,
+        name_id_format: None,
+    };
+    metadata.to_xml()
 }
 
 fn code(xml: &str) -> &'static str {
@@ -70,11 +82,11 @@ fn a_collection_needs_exactly_one_idp() {
             "<md:EntitiesDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\">{inside}</md:EntitiesDescriptor>"
         )
     };
-    let sp = sp_metadata(SP, ACS).replace("<?xml version=\"1.0\" encoding=\"UTF-8\"?>", "");
+    let sp = sp_metadata().replace("<?xml version=\"1.0\" encoding=\"UTF-8\"?>", "");
     assert_eq!(read_idp_metadata(all(&format!("{sp}{one}")).as_bytes()).unwrap().entity_id, IDP);
     assert_eq!(code(&all(&format!("{one}{one}"))), "metadata_several_idps");
     assert_eq!(code(&all("")), "metadata_no_idp");
-    assert_eq!(code(&sp_metadata(SP, ACS)), "metadata_no_idp");
+    assert_eq!(code(&sp_metadata()), "metadata_no_idp");
 }
 
 #[test]

@@ -65,6 +65,7 @@ pub(super) fn expected(keys: &[&SigningKey]) -> Expectations {
         request_id: REQUEST.to_owned(),
         decryption_keys: std::sync::Arc::default(),
         require_encryption: false,
+        authn_contexts: std::sync::Arc::default(),
         clock_skew: Expectations::USUAL_SKEW,
     }
 }

@@ -32,6 +32,9 @@ fn redirect(idp: &DemoIdp, acs_url: &str, relay_state: &str) -> String {
         acs_url,
         sso_url: &sso_url,
         force_authn: false,
+        name_id_format: None,
+        authn_contexts: &[],
+        key: None,
     };
     request.redirect_url(Some(relay_state)).unwrap().to_string()
 }
