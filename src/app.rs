@@ -26,9 +26,11 @@ use crate::http::same_origin::PublicOrigin;
 use crate::http::state::{LimitSettings, Limits, State};
 use crate::model::random::{Random, SystemRandom};
 use crate::model::time::{Clock, SystemClock};
-use crate::outbound::dns::{DnsSettings, Resolver, TxtLookup};
+use crate::outbound::dns::{AddressLookup, DnsSettings, Resolver, TxtLookup};
 use crate::outbound::verifier::VerifierProcesses;
+use crate::outbound::web::{WebClient, WebSettings};
 use crate::protocol::dns_challenge::ChallengeLabel;
+use crate::protocol::saml::metadata::LARGEST_METADATA;
 use crate::protocol::saml::signature::SignatureVerifier;
 use crate::service::cache::Caches;
 use crate::service::provisioning::{LookUps, Newcomers};
@@ -42,6 +44,9 @@ use std::time::Duration;
 /// How long the database may take to give a sign of life before it counts as away.
 const PING_WITHIN: Duration = Duration::from_secs(2);
 
+/// How long fetching an IdP's metadata may take.
+const FETCH_WITHIN: Duration = Duration::from_secs(10);
+
 /// What stands in for the machine's own: nothing by default.
 #[derive(Default)]
 pub struct Overrides {
@@ -51,6 +56,10 @@ pub struct Overrides {
     pub random: Option<Arc<dyn Random>>,
     /// Where TXT records are asked for.
     pub txt: Option<Arc<dyn TxtLookup>>,
+    /// Where the addresses of names are asked for.
+    pub addresses: Option<Arc<dyn AddressLookup>>,
+    /// How long fetching an IdP's metadata may take.
+    pub fetch_within: Option<Duration>,
     /// The clock of the rate limits.
     pub limit_clock: Option<LimitClock>,
     /// Who verifies XML signatures; by default processes of this binary, which a test's binary cannot be.
@@ -149,9 +158,12 @@ impl App {
 pub async fn open_services(config: &Config, overrides: Overrides) -> Result<Services, AppError> {
     let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
     let random = overrides.random.unwrap_or_else(|| Arc::new(SystemRandom));
-    let txt: Arc<dyn TxtLookup> = match overrides.txt {
-        Some(txt) => txt,
-        None => Arc::new(Resolver::new(&dns_settings(config)).map_err(AppError::Resolver)?),
+    let (txt, addresses) = lookups(config, overrides.txt, overrides.addresses)?;
+    let web_settings = WebSettings {
+        allowed: config.saml.metadata_allowed_ranges.clone(),
+        // The request that asks for it must be able to tell how it went.
+        timeout: overrides.fetch_within.unwrap_or(FETCH_WITHIN).min(config.http.request_timeout * 4 / 5),
+        largest: LARGEST_METADATA,
     };
     let verifier = overrides.verifier.unwrap_or_else(|| Arc::new(VerifierProcesses::of_this_binary()));
     let settings = settings(config)?;
@@ -168,6 +180,7 @@ pub async fn open_services(config: &Config, overrides: Overrides) -> Result<Serv
         random,
         txt,
         verifier,
+        web: Arc::new(WebClient::new(web_settings, addresses)),
         settings,
         caches: Caches::default(),
         group_turns: Turns::default(),
@@ -179,6 +192,19 @@ pub async fn open_services(config: &Config, overrides: Overrides) -> Result<Serv
         signing_keys: access_tokens::SigningKeys::new(),
         scim_log,
     })
+}
+
+/// Where DNS is asked: by one resolver, unless others stand in for it.
+fn lookups(
+    config: &Config,
+    txt: Option<Arc<dyn TxtLookup>>,
+    addresses: Option<Arc<dyn AddressLookup>>,
+) -> Result<(Arc<dyn TxtLookup>, Arc<dyn AddressLookup>), AppError> {
+    if let (Some(txt), Some(addresses)) = (&txt, &addresses) {
+        return Ok((Arc::clone(txt), Arc::clone(addresses)));
+    }
+    let resolver = Arc::new(Resolver::new(&dns_settings(config)).map_err(AppError::Resolver)?);
+    Ok((txt.unwrap_or_else(|| resolver.clone()), addresses.unwrap_or(resolver)))
 }
 
 /// How DNS is asked.

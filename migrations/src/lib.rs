@@ -22,6 +22,7 @@ mod m0009_scim_requests;
 mod m0010_schemas;
 mod m0011_deactivation_waves;
 mod m0012_saml_keys;
+mod m0013_idp_metadata;
 
 /// All steps, oldest first.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_schemas::Step),
             Box::new(m0011_deactivation_waves::Step),
             Box::new(m0012_saml_keys::Step),
+            Box::new(m0013_idp_metadata::Step),
         ]
     }
 }

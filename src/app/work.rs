@@ -1,5 +1,5 @@
-//! The work in the background: numbers for new events, pruning of what is over, warnings of tokens that expire and of
-//! waves of deactivations, forgetting idle rate limits, writing the SCIM request log.
+//! The work in the background: numbers for new events, pruning of what is over, warnings of tokens and certificates that
+//! expire and of waves of deactivations, fetching IdPs' metadata again, forgetting idle rate limits, writing the SCIM request log.
 //!
 //! Each job is harmless on several nodes at once. One that fails is tried again later and later, so that a database
 //! that is away does not fill the log; it is never what ends the process.
@@ -22,6 +22,9 @@ const SHED_EVERY: Duration = Duration::from_mins(1);
 const FORGET_EVERY: Duration = Duration::from_mins(1);
 /// The longest pause of a job that fails, unless its own is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How soon an IdP's metadata is fetched that is due.
+const REFRESH_EVERY: Duration = Duration::from_mins(1);
 
 /// Starts all jobs.
 pub(super) fn start(tracker: &TaskTracker, stop: &CancellationToken, state: &Arc<State>) {
@@ -52,6 +55,16 @@ pub(super) fn start(tracker: &TaskTracker, stop: &CancellationToken, state: &Arc
     repeat(tracker, stop, "warning of tokens that expire", WARN_EVERY, move || {
         let services = Arc::clone(&services);
         async move { service::scim_tokens::warn_of_expiry(&services).await.map(drop) }
+    });
+    let services = Arc::clone(&state.services);
+    repeat(tracker, stop, "warning of certificates that end", WARN_EVERY, move || {
+        let services = Arc::clone(&services);
+        async move { service::connections::expiry::warn(&services).await.map(drop) }
+    });
+    let services = Arc::clone(&state.services);
+    repeat(tracker, stop, "fetching metadata again", REFRESH_EVERY, move || {
+        let services = Arc::clone(&services);
+        async move { service::connections::refresh::refresh_due(&services).await.map(drop) }
     });
     let services = Arc::clone(&state.services);
     let looked_back = Arc::new(AtomicBool::new(false));

@@ -138,7 +138,7 @@ fn address(key: &str, text: &str, checker: &mut Checker<'_>) -> SocketAddr {
 }
 
 /// A network, or one address as the network that holds only it.
-struct Network(IpNet);
+pub(super) struct Network(pub(super) IpNet);
 
 impl FromStr for Network {
     type Err = ();

@@ -1,4 +1,4 @@
-//! What asking DNS for the TXT records of a name can come to. Produced by `outbound::dns`, judged by
+//! What asking DNS for the TXT records or the addresses of a name can come to. Produced by `outbound::dns`, judged by
 //! `protocol::dns_challenge`; the point of the type is that "there is none" and "could not find out" never mix.
 
 /// The answer to one TXT question.
@@ -12,6 +12,19 @@ pub enum TxtAnswer {
     EmptyAlias { target: String },
     /// The TXT values, each one record with its 255-byte strings joined; bytes outside UTF-8 are replaced.
     Found(Vec<String>),
+    /// DNS could not be asked or did not say: nothing is known.
+    Failed(LookupFailure),
+}
+
+/// The answer to the question for a name's addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AddressAnswer {
+    /// The name does not exist (NXDOMAIN).
+    NoName,
+    /// The name exists without addresses.
+    NoAddresses,
+    /// All its addresses, of both families.
+    Found(Vec<std::net::IpAddr>),
     /// DNS could not be asked or did not say: nothing is known.
     Failed(LookupFailure),
 }

@@ -28,6 +28,26 @@ words!(
         /// Another key of ours is the current one from now on.
         SamlKeyActivated = "saml_key.activated",
         SamlKeyDeleted = "saml_key.deleted",
+        /// A key of the IdP came to be trusted: its metadata has it, signed by a key that was trusted before.
+        ConnectionCertificateAdded = "saml_connection.certificate_added",
+        /// The IdP's metadata has a key that nobody vouches for: somebody who may change trust must look.
+        ConnectionCertificatePending = "saml_connection.certificate_pending",
+        ConnectionCertificateConfirmed = "saml_connection.certificate_confirmed",
+        ConnectionCertificateDismissed = "saml_connection.certificate_dismissed",
+        /// A key is not in the IdP's metadata any more, and will be dropped.
+        ConnectionCertificateMissing = "saml_connection.certificate_missing",
+        ConnectionCertificateRemoved = "saml_connection.certificate_removed",
+        /// A certificate ends in so many days, or has ended.
+        ConnectionCertificateExpiring = "saml_connection.certificate_expiring",
+        /// The IdP's metadata has other addresses, and nobody vouches for them.
+        ConnectionAddressesPending = "saml_connection.addresses_pending",
+        ConnectionAddressesConfirmed = "saml_connection.addresses_confirmed",
+        ConnectionAddressesDismissed = "saml_connection.addresses_dismissed",
+        /// The IdP's metadata could not be fetched, or nothing could be taken from it.
+        ConnectionMetadataFailed = "saml_connection.metadata_failed",
+        ConnectionMetadataRecovered = "saml_connection.metadata_recovered",
+        /// The time until which the metadata is valid by its own word has passed.
+        ConnectionMetadataLapsed = "saml_connection.metadata_lapsed",
         DirectoryUpdated = "directory.updated",
         /// A sync put an unusual share of the members out within minutes: the owners must look.
         DirectoryMassDeactivation = "directory.mass_deactivation",

@@ -228,3 +228,47 @@ words!(
         Invite = "invite",
     }
 );
+
+words!(
+    /// Whether responses that a certificate's key signed are accepted.
+    CertificateState {
+        /// They are.
+        Active = "active",
+        /// Not before somebody who may change trust confirms it (rule 10a).
+        Pending = "pending",
+        /// Somebody looked at it and said no; kept so that the metadata does not bring it up again.
+        Dismissed = "dismissed",
+    }
+);
+
+words!(
+    /// How a certificate came to a connection.
+    CertificateSource {
+        /// The IdP's metadata, fetched or pasted.
+        Metadata = "metadata",
+        /// By hand.
+        Manual = "manual",
+    }
+);
+
+words!(
+    /// How log-out messages travel to the IdP.
+    SloBinding {
+        /// HTTP-Redirect.
+        Redirect = "redirect",
+        /// HTTP-POST.
+        Post = "post",
+    }
+);
+
+words!(
+    /// Who signed a metadata document.
+    MetadataSignature {
+        /// A key that the connection trusted already.
+        CurrentKey = "current_key",
+        /// Somebody else, or it is wrong, or of a form that is not taken.
+        OtherKey = "other_key",
+        /// Nobody.
+        Unsigned = "unsigned",
+    }
+);

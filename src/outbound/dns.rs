@@ -1,4 +1,4 @@
-//! Asking DNS for TXT records, fresh each time.
+//! Asking DNS for TXT records, and for addresses, fresh each time.
 //!
 //! The promise: "there is no such name", "there is no record" and "could not find out" are told apart, long
 //! values split in 255-byte strings arrive whole, aliases are followed, and nothing is answered from a cache.
@@ -15,6 +15,10 @@ use hickory_resolver::{
 };
 
 use crate::model::dns_answer::{LookupFailure, TxtAnswer};
+
+mod addresses;
+
+pub use addresses::AddressLookup;
 
 /// Where TXT records are asked for.
 pub trait TxtLookup: Send + Sync {

@@ -55,6 +55,7 @@ use crate::model::random::Random;
 use crate::model::tenant::TenantScope;
 use crate::model::time::{Clock, Timestamp};
 use crate::outbound::dns::TxtLookup;
+use crate::outbound::web::Web;
 use crate::protocol::dns_challenge::ChallengeLabel;
 use crate::protocol::saml::signature::SignatureVerifier;
 use crate::store::{self, Db, Tx};
@@ -141,6 +142,7 @@ pub struct Services {
     pub txt: Arc<dyn TxtLookup>,
     /// Who verifies XML signatures.
     pub verifier: Arc<dyn SignatureVerifier>,
+    pub web: Arc<dyn Web>,
     pub settings: Settings,
     pub caches: cache::Caches,
     /// Who changes a directory group.

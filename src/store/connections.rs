@@ -9,11 +9,12 @@ use super::error::StoreError;
 use super::organizations::Organization;
 use super::sign_in_attempts::SignInAttempt;
 use super::{Conn, fetch_page};
-use crate::model::id::ConnectionId;
+use crate::model::id::{ConnectionId, OrganizationId};
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::secret::TokenHash;
-use crate::model::state::DomainStatus;
-use crate::model::tenant::TenantScope;
+use crate::model::state::{ConnectionStatus, DomainStatus};
+use crate::model::tenant::{InstallationScope, TenantScope};
+use crate::model::time::Timestamp;
 use sea_orm::sea_query::{Expr, IntoTableRef, LockType, Query};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
@@ -140,6 +141,38 @@ pub async fn update(
     row.version += 1;
     super::replace::<Entity>(conn, row.clone(), condition).await?;
     Ok(row)
+}
+
+/// Connections of all organizations that are switched on and of which somebody is to be told by now that a certificate
+/// ends, at most `limit`.
+pub async fn due_for_warning(
+    conn: &impl Conn,
+    _scope: InstallationScope,
+    now: Timestamp,
+    limit: u64,
+) -> Result<Vec<(OrganizationId, ConnectionId)>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .columns([Column::OrganizationId, Column::Id])
+        .filter(Column::CertificatesWarnAt.lte(now))
+        .filter(Column::Status.eq(ConnectionStatus::Active))
+        .limit(limit)
+        .into_tuple()
+        .all(conn.inner())
+        .await?)
+}
+
+/// Writes which warnings of its certificates were given. Nothing that the connection trusts changes, so its version
+/// stays; the caller holds the row.
+pub async fn note_warnings(conn: &impl Conn, scope: TenantScope, row: &Connection) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::Certificates, Expr::value(row.certificates.clone()))
+        .col_expr(Column::CertificatesWarnAt, row.certificates_warn_at.into())
+        .filter(of(scope))
+        .filter(Column::Id.eq(row.id))
+        .exec(conn.inner())
+        .await?;
+    Ok(())
 }
 
 /// Deletes a connection; what refers to it must be gone before.

@@ -19,6 +19,7 @@ pub mod error;
 pub mod events;
 mod id_list;
 pub mod idempotency_keys;
+pub mod idp_metadata;
 pub mod installation;
 pub mod invites;
 pub mod links;

@@ -64,6 +64,11 @@ fn rows() -> BTreeMap<&'static str, (For, Value)> {
         ("get_saml_key", (Admins(&["saml_connection:read"]), none())),
         ("activate_saml_key", (Admins(&["saml_connection:write"]), none())),
         ("delete_saml_key", (Admins(&["saml_connection:write"]), none())),
+        ("refresh_saml_metadata", (Admins(&["saml_connection:write"]), none())),
+        ("confirm_saml_certificate", (Admins(&["saml_connection:write", "trust"]), none())),
+        ("dismiss_saml_certificate", (Admins(&["saml_connection:write"]), none())),
+        ("confirm_saml_addresses", (Admins(&["saml_connection:write", "trust"]), none())),
+        ("dismiss_saml_addresses", (Admins(&["saml_connection:write"]), none())),
         ("get_scim", (Admins(&["scim:read"]), none())),
         ("update_scim", (Admins(&["scim:write"]), json!({}))),
         (
@@ -183,6 +188,7 @@ fn operations(organization: &str) -> Vec<Operation> {
         ] {
             path = path.replace(&format!("{{{name}}}"), &format!("{prefix}_{SUFFIX}"));
         }
+        path = path.replace("{fingerprint}", &"AB".repeat(32));
         assert!(!path.contains('{'), "no id for {path}");
         for (method, operation) in item.as_object().expect("operations") {
             let id = text(operation, "operationId").to_owned();

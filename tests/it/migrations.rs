@@ -95,6 +95,7 @@ async fn entities_fit(backend: Backend) {
         event_counters,
         events,
         idempotency_keys,
+        idp_metadata,
         installation,
         invites,
         links,

@@ -118,6 +118,19 @@ impl Signing {
     /// # Errors
     /// [`SignError`].
     pub fn sign(&self, xml: &str, id: &str, key: &SigningKey) -> Result<String, SignError> {
+        self.sign_behind(xml, id, "</saml:Issuer>", key)
+    }
+
+    /// Signs metadata whose root has the ID and puts the signature in front of all that the root holds.
+    ///
+    /// # Errors
+    /// [`SignError`].
+    pub fn sign_metadata(&self, xml: &str, id: &str, key: &SigningKey) -> Result<String, SignError> {
+        self.sign_behind(xml, id, ">", key)
+    }
+
+    /// Puts the signature behind the first such text behind the ID.
+    fn sign_behind(&self, xml: &str, id: &str, mark: &str, key: &SigningKey) -> Result<String, SignError> {
         let missing = || SignError::NoElement(id.to_owned());
         let doc = scan(xml, Rules::MESSAGE)?;
         let element = doc.all().find(|e| doc.element(*e).attribute("ID") == Some(id)).ok_or_else(missing)?;
@@ -128,8 +141,7 @@ impl Signing {
 
         // SignedInfo is signed as it stands in its place.
         let start = xml.find(&format!("ID=\"{id}\"")).ok_or_else(missing)?;
-        let issuer = "</saml:Issuer>";
-        let at = start + xml[start..].find(issuer).ok_or_else(missing)? + issuer.len();
+        let at = start + xml[start..].find(mark).ok_or_else(missing)? + mark.len();
         let placed = format!("{}{signature}{}", &xml[..at], &xml[at..]);
         let doc = scan(&placed, Rules::MESSAGE)?;
         let signed_info = doc

@@ -1,85 +1,16 @@
 //! The shapes of SAML connections: what goes in and what comes out. The operations stand in `connections`.
 
 use super::caller::Caller;
+use super::connection_trust_views::{CertificateView, MetadataView, WarningView};
 use super::dto::Time;
 use super::organizations::patch;
 use crate::model::saml::{SamlLevel, SamlNameIdFormat};
-use crate::model::state::{ConnectionStatus, ConnectionType};
-use crate::protocol::saml::certificate::KeyKind;
-use crate::protocol::saml::{AttributeMapping, Certificate};
+use crate::model::state::{ConnectionStatus, ConnectionType, SloBinding};
+use crate::protocol::saml::AttributeMapping;
 use crate::service::Error;
 use crate::service::connections::{self, Assigned, GivenFacts, GivenMapping};
 use poem_openapi::Object;
 use poem_openapi::types::MaybeUndefined;
-use time::{Duration, OffsetDateTime};
-
-/// How long before its end a certificate is warned about.
-const WARN_BEFORE: Duration = Duration::days(60);
-
-/// A signing certificate of the IdP.
-#[derive(Object)]
-#[oai(rename = "SamlCertificate")]
-pub struct CertificateView {
-    pub subject: String,
-    pub not_before: Time,
-    pub not_after: Time,
-    /// SHA-256 over the certificate, as IdP consoles show it.
-    pub sha256_fingerprint: String,
-    /// Such as `RSA 2048` or `EC P-256`.
-    pub key_type: String,
-    pub pem: String,
-}
-
-impl From<&Certificate> for CertificateView {
-    fn from(certificate: &Certificate) -> Self {
-        Self {
-            subject: certificate.subject().to_owned(),
-            not_before: certificate.not_before(),
-            not_after: certificate.not_after(),
-            sha256_fingerprint: certificate.fingerprint().to_owned(),
-            key_type: match certificate.key_kind() {
-                KeyKind::Rsa(bits) => format!("RSA {bits}"),
-                KeyKind::Ec(bits) => format!("EC P-{bits}"),
-            },
-            pem: certificate.to_pem(),
-        }
-    }
-}
-
-/// Something that works and needs attention.
-#[derive(Object)]
-#[oai(rename = "SamlConnectionWarning")]
-pub struct WarningView {
-    /// `certificate_expired`, `certificate_expires_soon` or `certificate_not_yet_valid`.
-    pub code: String,
-    pub message: String,
-}
-
-fn warning(certificate: &Certificate, now: OffsetDateTime) -> Option<WarningView> {
-    let which = format!("The certificate {}", certificate.fingerprint());
-    let (code, message) = if certificate.not_after() <= now {
-        (
-            "certificate_expired",
-            format!(
-                "{which} expired on {}. What it signed is still accepted; put a new one in its place.",
-                certificate.not_after().date()
-            ),
-        )
-    } else if certificate.not_before() > now {
-        (
-            "certificate_not_yet_valid",
-            format!("{which} is meant to be used from {} on.", certificate.not_before().date()),
-        )
-    } else if certificate.remaining(now) < WARN_BEFORE {
-        (
-            "certificate_expires_soon",
-            format!("{which} expires on {}. Add its successor before.", certificate.not_after().date()),
-        )
-    } else {
-        return None;
-    };
-    Some(WarningView { code: code.to_owned(), message })
-}
 
 /// Names of the assertion's attributes, where the usual ones do not fit.
 #[derive(Object)]
@@ -136,8 +67,22 @@ pub struct ConnectionView {
     /// The IdP's sign-on address; absent while it is not known yet.
     #[oai(skip_serializing_if_is_none)]
     pub sso_url: Option<String>,
-    /// The IdP's signing certificates: a response signed by any of them is accepted.
+    /// Where the IdP takes log-out requests; absent where it takes none.
+    #[oai(skip_serializing_if_is_none)]
+    pub slo_url: Option<String>,
+    /// Where the IdP takes log-out responses, if that is elsewhere.
+    #[oai(skip_serializing_if_is_none)]
+    pub slo_response_url: Option<String>,
+    #[oai(skip_serializing_if_is_none)]
+    pub slo_binding: Option<SloBinding>,
+    /// The IdP's signing certificates: a response signed by any of the `active` ones is accepted.
     pub certificates: Vec<CertificateView>,
+    /// Where the facts of the IdP are fetched from; absent where they were given otherwise.
+    #[oai(skip_serializing_if_is_none)]
+    pub metadata_url: Option<String>,
+    /// The metadata that they come from, fetched or pasted.
+    #[oai(skip_serializing_if_is_none)]
+    pub metadata: Option<MetadataView>,
     pub attribute_mapping: MappingView,
     /// Whether requests are signed (RSA-SHA256), by the current signing key of the connection.
     pub sign_requests: bool,
@@ -167,7 +112,7 @@ impl ConnectionView {
     pub fn new(caller: &Caller, assigned: &Assigned) -> Result<Self, Error> {
         let row = &assigned.connection;
         let urls = connections::sp_urls(&caller.services().settings, row.id);
-        let certificates = connections::certificates(row)?;
+        let held = connections::held_certificates(row)?;
         let now = caller.ctx.now.to_datetime();
         let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         Ok(Self {
@@ -180,8 +125,13 @@ impl ConnectionView {
             sp_metadata_url: urls.metadata_url,
             idp_entity_id: known(&row.idp_entity_id),
             sso_url: known(&row.sso_url),
-            warnings: certificates.iter().filter_map(|c| warning(c, now)).collect(),
-            certificates: certificates.iter().map(CertificateView::from).collect(),
+            slo_url: row.slo_url.clone(),
+            slo_response_url: row.slo_response_url.clone(),
+            slo_binding: row.slo_binding,
+            warnings: WarningView::all(assigned, &held, now)?,
+            certificates: held.iter().map(|held| CertificateView::new(held, now)).collect(),
+            metadata_url: assigned.metadata.as_ref().and_then(|metadata| metadata.url.clone()),
+            metadata: assigned.metadata.as_ref().map(MetadataView::new).transpose()?,
             attribute_mapping: connections::attribute_mapping(row)?.into(),
             sign_requests: row.sign_requests,
             name_id_format: row.name_id_format,
@@ -222,8 +172,8 @@ impl From<SetAttributeMapping> for GivenMapping {
     }
 }
 
-/// A new SAML connection. What the IdP says of itself comes as `metadata_xml`, or as the three fields by hand, or
-/// later: a draft may know nothing of its IdP, because most IdPs ask for our addresses first.
+/// A new SAML connection. What the IdP says of itself comes from `metadata_url`, as `metadata_xml`, or as the three
+/// fields by hand, or later: a draft may know nothing of its IdP, because most IdPs ask for our addresses first.
 #[derive(Object)]
 #[oai(deny_unknown_fields)]
 pub struct CreateSamlConnection {
@@ -231,6 +181,8 @@ pub struct CreateSamlConnection {
     pub name: String,
     #[oai(rename = "type")]
     pub kind: ConnectionType,
+    /// Where the IdP publishes its metadata (https): fetched now, and each day from then on.
+    pub metadata_url: Option<String>,
     /// The IdP's metadata document, at most 256 KiB.
     pub metadata_xml: Option<String>,
     pub idp_entity_id: Option<String>,
@@ -264,6 +216,9 @@ pub struct UpdateSamlConnection {
     pub name: Option<String>,
     #[oai(rename = "type")]
     pub kind: Option<ConnectionType>,
+    /// Where the IdP publishes its metadata (https): fetched now, and each day from then on. `null` ends that; what was
+    /// taken stays. While it is set, the facts can be given otherwise only together with `null`.
+    pub metadata_url: MaybeUndefined<String>,
     /// The IdP's metadata document, at most 256 KiB; takes the place of the three fields below.
     pub metadata_xml: Option<String>,
     /// Another entity id is another IdP: the links to the old one are void.
@@ -292,12 +247,13 @@ pub struct UpdateSamlConnection {
 
 /// The IdP's facts among the fields of a request.
 pub const fn given(
+    metadata_url: Option<Option<String>>,
     metadata_xml: Option<String>,
     idp_entity_id: Option<String>,
     sso_url: Option<String>,
     certificates: Option<Vec<String>>,
 ) -> GivenFacts {
-    GivenFacts { metadata_xml, idp_entity_id, sso_url, certificates }
+    GivenFacts { metadata_url, metadata_xml, idp_entity_id, sso_url, certificates }
 }
 
 /// How a connection is switched on.

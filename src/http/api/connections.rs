@@ -15,7 +15,11 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 
-fn ids(caller: &Caller, organization: &str, connection: &str) -> Answer<(OrganizationId, ConnectionId)> {
+pub(super) fn ids(
+    caller: &Caller,
+    organization: &str,
+    connection: &str,
+) -> Answer<(OrganizationId, ConnectionId)> {
     Ok((caller.organization(organization)?, id(connection)?))
 }
 
@@ -23,7 +27,7 @@ fn domain_ids(texts: &[String]) -> Answer<Vec<DomainId>> {
     texts.iter().enumerate().map(|(at, text)| id_field(&format!("domain_ids.{at}"), text)).collect()
 }
 
-fn found(caller: &Caller, assigned: &Assigned) -> Answer<Found<ConnectionView>> {
+pub(super) fn found(caller: &Caller, assigned: &Assigned) -> Answer<Found<ConnectionView>> {
     Ok(Found::new(ConnectionView::new(caller, assigned)?, assigned.connection.version))
 }
 
@@ -50,7 +54,13 @@ impl ConnectionsApi {
         let new = connections::CreateConnection {
             name: body.name,
             kind: body.kind,
-            facts: given(body.metadata_xml, body.idp_entity_id, body.sso_url, body.certificates),
+            facts: given(
+                body.metadata_url.map(Some),
+                body.metadata_xml,
+                body.idp_entity_id,
+                body.sso_url,
+                body.certificates,
+            ),
             attribute_mapping: body.attribute_mapping.map(Into::into).unwrap_or_default(),
             options: GivenOptions {
                 sign_requests: body.sign_requests,
@@ -132,7 +142,13 @@ impl ConnectionsApi {
         let change = connections::UpdateConnection {
             name: body.name,
             kind: body.kind,
-            facts: given(body.metadata_xml, body.idp_entity_id, body.sso_url, body.certificates),
+            facts: given(
+                patch(body.metadata_url),
+                body.metadata_xml,
+                body.idp_entity_id,
+                body.sso_url,
+                body.certificates,
+            ),
             attribute_mapping: patch(body.attribute_mapping).map(|set| set.map(Into::into)),
             options: GivenOptions {
                 sign_requests: body.sign_requests,

@@ -5,6 +5,8 @@ pub mod access_tokens;
 pub mod answer;
 pub mod api_keys;
 pub mod caller;
+pub mod connection_trust;
+pub mod connection_trust_views;
 pub mod connection_views;
 pub mod connections;
 pub mod directories;
@@ -61,7 +63,7 @@ pub enum Tag {
 pub type Nouns = (
     organizations::OrganizationsApi,
     domains::DomainsApi,
-    (connections::ConnectionsApi, saml_keys::SamlKeysApi),
+    (connections::ConnectionsApi, connection_trust::ConnectionTrustApi, saml_keys::SamlKeysApi),
     (directories::DirectoriesApi, directory_users::DirectoryUsersApi),
     scim_tokens::ScimTokensApi,
     scim_clients::ScimClientsApi,
@@ -82,7 +84,7 @@ pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
     let nouns = (
         organizations::OrganizationsApi,
         domains::DomainsApi,
-        (connections::ConnectionsApi, saml_keys::SamlKeysApi),
+        (connections::ConnectionsApi, connection_trust::ConnectionTrustApi, saml_keys::SamlKeysApi),
         (directories::DirectoriesApi, directory_users::DirectoryUsersApi),
         scim_tokens::ScimTokensApi,
         scim_clients::ScimClientsApi,

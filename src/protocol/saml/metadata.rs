@@ -22,6 +22,8 @@ const REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
 const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
 const LONGEST_ENTITY_ID: usize = 1024;
 const MOST_CERTIFICATES: usize = 16;
+const MOST_FORMATS: usize = 20;
+const LONGEST_FORMAT: usize = 255;
 
 /// What an IdP's metadata says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,30 @@ pub struct IdpMetadata {
     pub wants_signed_requests: bool,
     /// When the document says that it ends.
     pub valid_until: Option<OffsetDateTime>,
+    /// Where it takes part in logging out, if it does.
+    pub logout: Option<LogoutAddresses>,
+    /// The formats of NameID that it offers, in its order.
+    pub name_id_formats: Vec<String>,
+}
+
+/// Where an IdP takes log-out messages (saml-metadata-2.0-os 2.4.2, `SingleLogoutService`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogoutAddresses {
+    /// How they travel.
+    pub binding: LogoutBinding,
+    /// Where requests go.
+    pub url: String,
+    /// Where responses go, if that is elsewhere (`ResponseLocation`).
+    pub response_url: Option<String>,
+}
+
+/// The bindings that log-out messages travel by here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogoutBinding {
+    /// HTTP-Redirect; taken where both are offered.
+    Redirect,
+    /// HTTP-POST.
+    Post,
 }
 
 /// Why metadata was refused.
@@ -68,10 +94,12 @@ pub enum MetadataError {
     )]
     NoIdp,
     /// Several IdPs.
-    #[error("the metadata describes {count} identity providers; paste the metadata of exactly one")]
+    #[error("the metadata describes {count} identity providers{}; give the metadata of exactly one", named.as_ref().map(|id| format!(", and none of them alone is {id}")).unwrap_or_default())]
     SeveralIdps {
         /// How many.
         count: usize,
+        /// The entity id that was looked for among them.
+        named: Option<String>,
     },
     /// No entity id.
     #[error("the IdP's EntityDescriptor has no usable entityID")]
@@ -99,6 +127,9 @@ pub enum MetadataError {
     /// Too many keys.
     #[error("the IdP has more than 16 signing certificates")]
     TooManyCertificates,
+    /// Nobody is there to judge the signature.
+    #[error("the metadata's signature cannot be verified at the moment; try again in a moment")]
+    VerifierUnavailable,
     /// A date that cannot be read.
     #[error("validUntil has the value {found}, which is not a date")]
     BadValidUntil {
@@ -122,6 +153,7 @@ impl MetadataError {
             Self::BadUrl { .. } => "metadata_bad_url",
             Self::NoCertificate { .. } => "metadata_no_certificate",
             Self::TooManyCertificates => "metadata_too_many_certificates",
+            Self::VerifierUnavailable => "verifier_unavailable",
             Self::BadValidUntil { .. } => "metadata_bad_valid_until",
         }
     }
@@ -132,21 +164,44 @@ impl MetadataError {
 /// # Errors
 /// [`MetadataError`]; among others if there is no signing certificate that can be used.
 pub fn read_idp_metadata(bytes: &[u8]) -> Result<IdpMetadata, MetadataError> {
+    read_document(&scan(text_of(bytes)?, Rules::METADATA)?, None)
+}
+
+/// The text of a metadata document, without what editors put in front of it.
+///
+/// # Errors
+/// [`MetadataError::TooLarge`], [`MetadataError::NotUtf8`].
+pub(super) fn text_of(bytes: &[u8]) -> Result<&str, MetadataError> {
     if bytes.len() > LARGEST_METADATA {
         return Err(MetadataError::TooLarge);
     }
     let text = std::str::from_utf8(bytes).map_err(|_| MetadataError::NotUtf8)?;
-    let text = text.trim_start_matches('\u{FEFF}').trim();
-    let doc = scan(text, Rules::METADATA)?;
+    Ok(text.trim_start_matches('\u{FEFF}').trim())
+}
+
+/// Reads the one IdP of a document, or among several the one that is named by its entity id.
+pub(super) fn read_document(doc: &Document<'_>, named: Option<&str>) -> Result<IdpMetadata, MetadataError> {
     let root = doc.root();
     if !doc.is(root, ns::METADATA, "EntityDescriptor") && !doc.is(root, ns::METADATA, "EntitiesDescriptor") {
         return Err(MetadataError::NotMetadata { found: shown(&doc.element(root).qualified_name()) });
     }
-    let roles: Vec<ElementId> = doc.all().filter(|id| is_idp_role(&doc, *id)).collect();
+    let roles: Vec<ElementId> = doc.all().filter(|id| is_idp_role(doc, *id)).collect();
     let role = match roles[..] {
         [only] => only,
         [] => return Err(MetadataError::NoIdp),
-        _ => return Err(MetadataError::SeveralIdps { count: roles.len() }),
+        _ => {
+            let is_named = |role: &&ElementId| {
+                let entity = doc.element(**role).parent.map(|entity| doc.element(entity));
+                let id = entity.and_then(|entity| entity.attribute("entityID")).map(str::trim);
+                id.is_some() && id == named
+            };
+            let of_name: Vec<&ElementId> = roles.iter().filter(is_named).collect();
+            let [only] = of_name[..] else {
+                let named = named.map(shown);
+                return Err(MetadataError::SeveralIdps { count: roles.len(), named });
+            };
+            *only
+        }
     };
     let entity = doc.element(role).parent.unwrap_or(root);
     let entity_id = doc
@@ -157,10 +212,10 @@ pub fn read_idp_metadata(bytes: &[u8]) -> Result<IdpMetadata, MetadataError> {
             !id.is_empty() && id.len() <= LONGEST_ENTITY_ID && !id.chars().any(|c| c.is_control() || c == ' ')
         })
         .ok_or(MetadataError::NoEntityId)?;
-    let sso_post_url = sso_url(&doc, role, POST)?;
-    let sso_redirect_url = sso_url(&doc, role, REDIRECT)?
-        .ok_or(MetadataError::NoRedirectUrl { post: sso_post_url.is_some() })?;
-    let (certificates, unusable_certificates) = signing_certificates(&doc, role)?;
+    let sso_post_url = sso_url(doc, role, POST)?;
+    let sso_redirect_url =
+        sso_url(doc, role, REDIRECT)?.ok_or(MetadataError::NoRedirectUrl { post: sso_post_url.is_some() })?;
+    let (certificates, unusable_certificates) = signing_certificates(doc, role)?;
     Ok(IdpMetadata {
         entity_id: entity_id.to_owned(),
         sso_redirect_url,
@@ -171,7 +226,10 @@ pub fn read_idp_metadata(bytes: &[u8]) -> Result<IdpMetadata, MetadataError> {
             doc.element(role).attribute("WantAuthnRequestsSigned"),
             Some("true" | "1")
         ),
-        valid_until: valid_until(&doc, role)?,
+        valid_until: valid_until(doc, role)?,
+        logout: logout(doc, role, REDIRECT, LogoutBinding::Redirect)
+            .or_else(|| logout(doc, role, POST, LogoutBinding::Post)),
+        name_id_formats: name_id_formats(doc, role),
     })
 }
 
@@ -196,6 +254,32 @@ fn sso_url(doc: &Document<'_>, role: ElementId, binding: &str) -> Result<Option<
     } else {
         Err(MetadataError::BadUrl { found: shown(location) })
     }
+}
+
+/// An address that cannot be used is as good as none: signing in does not depend on it.
+fn logout(doc: &Document<'_>, role: ElementId, uri: &str, binding: LogoutBinding) -> Option<LogoutAddresses> {
+    doc.children_named(role, ns::METADATA, "SingleLogoutService").find_map(|service| {
+        let element = doc.element(service);
+        let url = element.attribute("Location")?.trim();
+        let response_url = element.attribute("ResponseLocation").map(str::trim).filter(|url| !url.is_empty());
+        let usable = element.attribute("Binding") == Some(uri)
+            && is_usable_url(url)
+            && response_url.is_none_or(is_usable_url);
+        let response_url = response_url.filter(|other| *other != url).map(str::to_owned);
+        usable.then(|| LogoutAddresses { binding, url: url.to_owned(), response_url })
+    })
+}
+
+fn name_id_formats(doc: &Document<'_>, role: ElementId) -> Vec<String> {
+    let mut formats: Vec<String> = Vec::new();
+    for format in doc.children_named(role, ns::METADATA, "NameIDFormat") {
+        let format = doc.text(format).trim().to_owned();
+        let fits = !format.is_empty() && format.len() <= LONGEST_FORMAT && !formats.contains(&format);
+        if fits && formats.len() < MOST_FORMATS {
+            formats.push(format);
+        }
+    }
+    formats
 }
 
 /// Whether a URL may be an IdP's sign-on address: https (plain http on loopback only), without credentials or

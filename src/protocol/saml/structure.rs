@@ -178,7 +178,7 @@ fn wrong<T>(problem: impl Into<String>) -> Result<T, SamlRefusal> {
 }
 
 /// No ID twice, under any of the names that XML libraries take for an ID; IDs are plain ASCII names.
-fn check_ids(doc: &Document<'_>) -> Result<(), SamlRefusal> {
+pub(super) fn check_ids(doc: &Document<'_>) -> Result<(), SamlRefusal> {
     let bad = |problem: &str| Err(SamlRefusal::BadId { problem: problem.to_owned() });
     let mut seen = HashSet::new();
     for id in doc.all() {
@@ -208,7 +208,7 @@ fn is_plain_id(value: &str) -> bool {
         && value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
-fn take_apart(
+pub(super) fn take_apart(
     doc: &Document<'_>,
     element: ElementId,
     parent: ElementId,

@@ -1,13 +1,19 @@
-//! What a connection knows of its IdP: read from what an administrator pastes, and from the stored row again.
+//! What a connection knows of its IdP: read from what an administrator pastes, or from a fetched document, and from the
+//! stored row again.
 //!
-//! Nothing is fetched: a URL in these fields is only ever opened by the browser of somebody who signs in.
+//! Nothing is fetched here: the sign-on address is only ever opened by the browser of somebody who signs in.
 
 use super::super::{Error, FieldError};
+use super::certificates;
+use crate::model::state::{CertificateSource, MetadataSignature, SloBinding};
 use crate::model::time::Timestamp;
 use crate::protocol::saml::metadata::is_usable_url;
-use crate::protocol::saml::{AttributeMapping, Certificate, read_idp_metadata};
+use crate::protocol::saml::signature::SignatureVerifier;
+use crate::protocol::saml::{
+    AttributeMapping, Certificate, DocumentSignature, IdpMetadata, LogoutBinding, read_signed_metadata,
+};
 use crate::store::connections::Connection;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 /// The largest metadata document in bytes.
 pub const LARGEST_METADATA: usize = 256 * 1024;
@@ -17,9 +23,12 @@ const LONGEST_CERTIFICATE_TEXT: usize = 64 * 1024;
 const LONGEST_ENTITY_ID: usize = 1024;
 const LONGEST_ATTRIBUTE: usize = 255;
 
-/// The IdP's facts as they were sent: a metadata document, or any of the fields by hand.
+/// The IdP's facts as they were sent: the address of a metadata document, the document itself, or any of the fields by
+/// hand.
 #[derive(Debug, Clone, Default)]
 pub struct GivenFacts {
+    /// `Some(None)` clears it.
+    pub metadata_url: Option<Option<String>>,
     pub metadata_xml: Option<String>,
     pub idp_entity_id: Option<String>,
     pub sso_url: Option<String>,
@@ -33,6 +42,65 @@ pub struct Facts {
     pub idp_entity_id: Option<String>,
     pub sso_url: Option<String>,
     pub certificates: Option<Vec<Certificate>>,
+    /// The document they were read from.
+    pub document: Option<Document>,
+}
+
+/// What a metadata document says beside the facts that can be given by hand.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// Where it was fetched; none for one that was pasted.
+    pub url: Option<String>,
+    pub slo: Slo,
+    pub valid_until: Option<Timestamp>,
+    pub name_id_formats: Vec<String>,
+    pub wants_signed_requests: bool,
+    pub signature: MetadataSignature,
+}
+
+/// The IdP's log-out addresses; all absent where it has none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slo {
+    pub url: Option<String>,
+    pub response_url: Option<String>,
+    pub binding: Option<SloBinding>,
+}
+
+impl Slo {
+    /// Those of a stored connection.
+    pub fn of(connection: &Connection) -> Self {
+        Self {
+            url: connection.slo_url.clone(),
+            response_url: connection.slo_response_url.clone(),
+            binding: connection.slo_binding,
+        }
+    }
+
+    /// Those that metadata has.
+    pub(super) fn offered(metadata: &IdpMetadata) -> Self {
+        metadata.logout.clone().map_or_else(Self::default, |logout| Self {
+            url: Some(logout.url),
+            response_url: logout.response_url,
+            binding: Some(match logout.binding {
+                LogoutBinding::Redirect => SloBinding::Redirect,
+                LogoutBinding::Post => SloBinding::Post,
+            }),
+        })
+    }
+
+    /// Puts them into a connection's row.
+    pub fn put(self, connection: &mut Connection) {
+        connection.slo_url = self.url;
+        connection.slo_response_url = self.response_url;
+        connection.slo_binding = self.binding;
+    }
+}
+
+/// Why a metadata document is of no use: a stable code and a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub code: &'static str,
+    pub message: String,
 }
 
 /// The attribute mapping as it was sent: `None` leaves alone, `Some(None)` clears.
@@ -58,62 +126,150 @@ fn sentence(error: &impl std::fmt::Display) -> String {
     format!("{first}{}.", chars.as_str().trim_end_matches('.'))
 }
 
-/// Checks the facts; what is wrong is added to `errors`, each under its field.
-pub fn check(given: GivenFacts, now: Timestamp, errors: &mut Vec<FieldError>) -> Facts {
-    if let Some(xml) = given.metadata_xml {
-        for (field, is_given) in [
-            ("idp_entity_id", given.idp_entity_id.is_some()),
-            ("sso_url", given.sso_url.is_some()),
-            ("certificates", given.certificates.is_some()),
-        ] {
-            if is_given {
-                let message = "metadata_xml says this already: give the metadata or the fields, not both.";
-                wrong(errors, field, "given_twice", message.to_owned());
-            }
+/// Refuses facts that say the same twice: one of the URL, the document and the fields is given, or of the fields any.
+pub fn check_given(given: &GivenFacts, errors: &mut Vec<FieldError>) {
+    let by_url = matches!(given.metadata_url, Some(Some(_)));
+    let first = match (by_url, &given.metadata_xml) {
+        (true, _) => "metadata_url",
+        (false, Some(_)) => "metadata_xml",
+        (false, None) => return,
+    };
+    for (field, is_given) in [
+        ("metadata_xml", by_url && given.metadata_xml.is_some()),
+        ("idp_entity_id", given.idp_entity_id.is_some()),
+        ("sso_url", given.sso_url.is_some()),
+        ("certificates", given.certificates.is_some()),
+    ] {
+        if is_given {
+            let message = format!("{first} says this already: give the metadata or the fields, not both.");
+            wrong(errors, field, "given_twice", message);
         }
-        return from_metadata(&xml, now, errors);
+    }
+}
+
+/// Checks facts that are not fetched; what is wrong is added to `errors`, each under its field.
+pub fn check(
+    verifier: &dyn SignatureVerifier,
+    given: GivenFacts,
+    now: Timestamp,
+    errors: &mut Vec<FieldError>,
+) -> Facts {
+    if let Some(xml) = given.metadata_xml {
+        return match from_pasted(verifier, &xml, now) {
+            Ok(facts) => facts,
+            Err(problem) => {
+                wrong(errors, "metadata_xml", problem.code, problem.message);
+                Facts::default()
+            }
+        };
     }
     let idp_entity_id = given.idp_entity_id.map(|id| entity_id(&id, errors));
     let sso_url = given.sso_url.map(|url| sign_on_url(&url, errors));
     let certificates = given.certificates.map(|texts| from_texts(&texts, errors));
-    Facts { idp_entity_id, sso_url, certificates }
+    Facts { idp_entity_id, sso_url, certificates, document: None }
 }
 
-fn from_metadata(xml: &str, now: Timestamp, errors: &mut Vec<FieldError>) -> Facts {
-    let field = "metadata_xml";
+fn from_pasted(verifier: &dyn SignatureVerifier, xml: &str, now: Timestamp) -> Result<Facts, Problem> {
     if xml.len() > LARGEST_METADATA {
-        let message = format!(
-            "The metadata has {} bytes; at most {LARGEST_METADATA} are read. Paste the metadata of one IdP only.",
-            xml.len()
-        );
-        wrong(errors, field, "metadata_too_large", message);
-        return Facts::default();
+        return Err(Problem {
+            code: "metadata_too_large",
+            message: format!(
+                "The metadata has {} bytes; at most {LARGEST_METADATA} are read. Paste the metadata of one IdP only.",
+                xml.len()
+            ),
+        });
     }
-    let metadata = match read_idp_metadata(xml.as_bytes()) {
-        Ok(metadata) => metadata,
-        Err(error) => {
-            wrong(errors, field, error.code(), sentence(&error));
-            return Facts::default();
-        }
-    };
+    let (metadata, signature) = read_document(verifier, xml.as_bytes(), None, &[], now)?;
+    Ok(from_metadata(metadata, signature, None))
+}
+
+/// Reads a document (of the named IdP, where it has several), and whether one of these keys signed it. CPU only, and not
+/// little of it.
+///
+/// # Errors
+/// [`Problem`], also for a document that is over by its own word or has more keys than are kept.
+pub fn read_document(
+    verifier: &dyn SignatureVerifier,
+    bytes: &[u8],
+    named: Option<&str>,
+    trusted: &[Certificate],
+    now: Timestamp,
+) -> Result<(IdpMetadata, MetadataSignature), Problem> {
+    let (metadata, signature) = read_signed_metadata(verifier, bytes, named, trusted)
+        .map_err(|error| Problem { code: error.code(), message: sentence(&error) })?;
     if let Some(end) = metadata.valid_until.map(Timestamp::from).filter(|end| *end <= now) {
-        let message = format!(
-            "The metadata was valid until {end} only. Download it from the IdP again; its keys may have changed."
-        );
-        wrong(errors, field, "metadata_expired", message);
+        return Err(Problem {
+            code: "metadata_expired",
+            message: format!(
+                "The metadata was valid until {end} only. Download it from the IdP again; its keys may have changed."
+            ),
+        });
     }
     if metadata.certificates.len() > MOST_CERTIFICATES {
-        let message = format!(
-            "The metadata has {} signing certificates; at most {MOST_CERTIFICATES} are kept. Give the fields by hand.",
-            metadata.certificates.len()
-        );
-        wrong(errors, field, "too_many_certificates", message);
+        return Err(Problem {
+            code: "too_many_certificates",
+            message: format!(
+                "The metadata has {} signing certificates; at most {MOST_CERTIFICATES} are kept. Give the fields by hand.",
+                metadata.certificates.len()
+            ),
+        });
     }
+    let signature = match signature {
+        DocumentSignature::Trusted => MetadataSignature::CurrentKey,
+        DocumentSignature::Other => MetadataSignature::OtherKey,
+        DocumentSignature::Absent => MetadataSignature::Unsigned,
+    };
+    Ok((metadata, signature))
+}
+
+/// The facts that a document gives.
+pub fn from_metadata(metadata: IdpMetadata, signature: MetadataSignature, url: Option<String>) -> Facts {
+    let slo = Slo::offered(&metadata);
     Facts {
         idp_entity_id: Some(metadata.entity_id),
         sso_url: Some(metadata.sso_redirect_url),
         certificates: Some(metadata.certificates),
+        document: Some(Document {
+            url,
+            slo,
+            valid_until: metadata.valid_until.map(Timestamp::from),
+            name_id_formats: metadata.name_id_formats,
+            wants_signed_requests: metadata.wants_signed_requests,
+            signature,
+        }),
     }
+}
+
+/// The connection with these facts in the place of its own.
+///
+/// # Errors
+/// [`Error::Internal`] for a row that cannot be read.
+pub fn put(connection: &mut Connection, facts: &Facts, now: Timestamp) -> Result<(), Error> {
+    if let Some(id) = &facts.idp_entity_id {
+        if *id != connection.idp_entity_id {
+            // Another IdP logs out elsewhere.
+            Slo::default().put(connection);
+        }
+        connection.idp_entity_id.clone_from(id);
+    }
+    if let Some(url) = &facts.sso_url {
+        connection.sso_url.clone_from(url);
+    }
+    if let Some(given) = &facts.certificates {
+        let source = match facts.document {
+            Some(_) => CertificateSource::Metadata,
+            None => CertificateSource::Manual,
+        };
+        let before = certificates::held(connection)?;
+        let after = certificates::replace(&before, given.clone(), source, now);
+        if after != before {
+            certificates::put(connection, &after)?;
+        }
+    }
+    if let Some(document) = &facts.document {
+        document.slo.clone().put(connection);
+    }
+    Ok(())
 }
 
 fn entity_id(text: &str, errors: &mut Vec<FieldError>) -> String {
@@ -196,27 +352,6 @@ pub fn merge(
     }
 }
 
-/// The form in which certificates are stored: a list of PEM texts.
-pub fn to_stored(certificates: &[Certificate]) -> Value {
-    certificates.iter().map(Certificate::to_pem).collect()
-}
-
-/// The certificates of a stored connection; empty for a draft that has none yet.
-///
-/// # Errors
-/// [`Error::Internal`] for a row that was not written by this file.
-pub fn certificates(connection: &Connection) -> Result<Vec<Certificate>, Error> {
-    let unreadable =
-        || Error::Internal(format!("the certificates of {} cannot be read again", connection.id));
-    let texts = connection.certificates.as_array().ok_or_else(unreadable)?;
-    let mut found = Vec::with_capacity(texts.len());
-    for text in texts {
-        let text = text.as_str().ok_or_else(unreadable)?;
-        found.extend(Certificate::parse_text(text).map_err(|_| unreadable())?);
-    }
-    Ok(found)
-}
-
 /// The attribute mapping of a stored connection.
 ///
 /// # Errors
@@ -229,7 +364,7 @@ pub fn attribute_mapping(connection: &Connection) -> Result<AttributeMapping, Er
 
 /// Which facts are missing before anybody can sign in through the connection.
 pub fn missing(connection: &Connection) -> Vec<&'static str> {
-    let has_certificate = connection.certificates.as_array().is_some_and(|all| !all.is_empty());
+    let has_certificate = certificates::has_active(connection);
     [
         ("idp_entity_id", !connection.idp_entity_id.is_empty()),
         ("sso_url", !connection.sso_url.is_empty()),

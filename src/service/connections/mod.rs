@@ -4,11 +4,18 @@
 //! trusts, and which domains any connection serves, only a change of trust alters; an active connection is always
 //! complete.
 
+pub mod certificates;
+pub mod expiry;
 pub mod facts;
+pub mod metadata;
 pub mod options;
+pub mod pending;
+pub mod refresh;
 
 pub use crate::store::connections::Connection;
-pub use facts::{GivenFacts, GivenMapping, attribute_mapping, certificates};
+pub use crate::store::idp_metadata::IdpMetadata;
+pub use certificates::{HeldCertificate, active as active_certificates, held as held_certificates};
+pub use facts::{GivenFacts, GivenMapping, attribute_mapping};
 pub use options::GivenOptions;
 
 use super::organizations::{difference, expect_version, reach};
@@ -22,8 +29,7 @@ use crate::model::state::{ConnectionStatus, ConnectionType};
 use crate::model::tenant::TenantScope;
 use crate::protocol::saml::{AttributeMapping, Certificate, SpMetadata};
 use crate::store::domains::Domain;
-use crate::store::{self, Tx};
-use facts::Facts;
+use crate::store::{self, Conn, Tx};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -31,11 +37,19 @@ const MAX_NAME: usize = 100;
 /// How many domains one connection serves at most.
 const MOST_DOMAINS: usize = 200;
 
-/// A connection with the domains that are assigned to it, verified or not.
+/// A connection with the domains that are assigned to it, verified or not, and what is known of its metadata.
 #[derive(Debug, Clone)]
 pub struct Assigned {
     pub connection: Connection,
     pub domains: Vec<Domain>,
+    pub metadata: Option<IdpMetadata>,
+}
+
+/// A connection with what belongs to it.
+async fn assigned(conn: &impl Conn, scope: TenantScope, connection: Connection) -> Result<Assigned, Error> {
+    let domains = store::domains::list_of_connection(conn, scope, connection.id).await?;
+    let metadata = store::idp_metadata::find(conn, scope, connection.id).await?;
+    Ok(Assigned { connection, domains, metadata })
 }
 
 /// Our side of a connection: what an administrator pastes into the IdP. Bare UUIDs, no underscores.
@@ -121,7 +135,6 @@ pub async fn create(
     let scope = may(ctx, organization, Action::WriteConnections)?;
     let mut errors = Vec::new();
     let name = check_name(&new.name, &mut errors);
-    let facts = facts::check(new.facts, ctx.now, &mut errors);
     let mapping = facts::merge(AttributeMapping::default(), new.attribute_mapping, &mut errors);
     check_domains(&new.domain_ids, &mut errors);
     let mut connection = Connection {
@@ -130,9 +143,13 @@ pub async fn create(
         name,
         kind: new.kind,
         status: ConnectionStatus::Draft,
-        idp_entity_id: facts.idp_entity_id.unwrap_or_default(),
-        sso_url: facts.sso_url.unwrap_or_default(),
-        certificates: facts::to_stored(&facts.certificates.unwrap_or_default()),
+        idp_entity_id: String::new(),
+        sso_url: String::new(),
+        slo_url: None,
+        slo_response_url: None,
+        slo_binding: None,
+        certificates: json!([]),
+        certificates_warn_at: None,
         attribute_mapping: stored_mapping(&mapping)?,
         created_at: ctx.now,
         updated_at: ctx.now,
@@ -146,22 +163,25 @@ pub async fn create(
         level: SamlLevel::Sl1,
     };
     options::apply(&mut connection, new.options, &mut errors);
-    if !errors.is_empty() {
-        return Err(Error::Invalid(errors));
-    }
     if !new.domain_ids.is_empty() {
         may(ctx, organization, Action::ChangeTrust)?;
     }
+    let facts = metadata::facts(services, ctx, new.facts, None, &mut errors).await?;
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    facts::put(&mut connection, &facts, ctx.now)?;
     let tx = services.begin().await?;
     store::organizations::find(&tx, scope).await?.ok_or_else(|| Error::not_found("organization"))?;
     store::connections::insert(&tx, connection.clone()).await?;
+    metadata::keep(services, &tx, ctx, &connection, &facts, metadata::Url::AsIs).await?;
     let data = json!({ "name": connection.name, "type": connection.kind });
     services.record(&tx, ctx, organization, EventKind::ConnectionCreated, connection.id, data).await?;
     assign(services, &tx, ctx, scope, connection.id, &new.domain_ids).await?;
-    let domains = store::domains::list_of_connection(&tx, scope, connection.id).await?;
+    let assigned = assigned(&tx, scope, connection).await?;
     tx.commit().await?;
     services.caches.ways_in.clear();
-    Ok(Assigned { connection, domains })
+    Ok(assigned)
 }
 
 /// Makes the connection serve exactly these domains; tells whether that changed anything. Domains of another
@@ -218,9 +238,11 @@ pub async fn list(
     let page = store::connections::list(&services.db, scope, request).await?;
     let ids: Vec<ConnectionId> = page.data.iter().map(|c| c.id).collect();
     let domains = store::domains::list_of_connections(&services.db, scope, &ids).await?;
+    let metadata = store::idp_metadata::list(&services.db, scope, &ids).await?;
     Ok(page.map(|connection| {
         let own = domains.iter().filter(|d| d.connection_id == Some(connection.id)).cloned().collect();
-        Assigned { connection, domains: own }
+        let metadata = metadata.iter().find(|m| m.connection_id == connection.id).cloned();
+        Assigned { connection, domains: own, metadata }
     }))
 }
 
@@ -233,8 +255,7 @@ pub async fn find(
 ) -> Result<Assigned, Error> {
     let scope = may(ctx, organization, Action::ReadConnections)?;
     let connection = store::connections::find(&services.db, scope, id).await?.ok_or_else(missing)?;
-    let domains = store::domains::list_of_connection(&services.db, scope, id).await?;
-    Ok(Assigned { connection, domains })
+    assigned(&services.db, scope, connection).await
 }
 
 /// Changes a connection. While it is active, whatever it trusts needs the right to change trust; its name and type
@@ -253,8 +274,10 @@ pub async fn update(
     let scope = may(ctx, organization, Action::WriteConnections)?;
     let mut errors = Vec::new();
     let name = change.name.as_deref().map(|name| check_name(name, &mut errors));
-    let facts = facts::check(change.facts, ctx.now, &mut errors);
     check_domains(change.domain_ids.as_deref().unwrap_or_default(), &mut errors);
+    let url = metadata::Url::given(&change.facts);
+    let facts =
+        metadata::facts(services, ctx, change.facts, Some((scope, id, expected)), &mut errors).await?;
     let tx = services.begin().await?;
     let before = store::connections::lock(&tx, scope, id).await?.ok_or_else(missing)?;
     expect_version(expected, before.version)?;
@@ -263,13 +286,15 @@ pub async fn update(
         Some(None) => AttributeMapping::default(),
         Some(Some(given)) => facts::merge(attribute_mapping(&before)?, given, &mut errors),
     };
-    let mut after = with_facts(before.clone(), facts);
+    let mut after = before.clone();
+    facts::put(&mut after, &facts, ctx.now)?;
     options::apply(&mut after, change.options, &mut errors);
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
     after.attribute_mapping = stored_mapping(&mapping)?;
-    let trusts_otherwise = after != before;
+    let other_source = metadata::check_source(&tx, scope, &before, &facts, url).await?;
+    let trusts_otherwise = after != before || other_source.is_some();
     if let Some(name) = name {
         after.name = name;
     }
@@ -281,8 +306,8 @@ pub async fn update(
         let wanted: BTreeSet<DomainId> = wanted.iter().copied().collect();
         wanted != domains.iter().map(|d| d.id).collect()
     });
-    if after == before && other_domains.is_none() {
-        return Ok(Assigned { connection: before, domains });
+    if after == before && other_domains.is_none() && facts.document.is_none() && other_source.is_none() {
+        return assigned(&tx, scope, before).await;
     }
     if other_domains.is_some() || (trusts_otherwise && before.status == ConnectionStatus::Active) {
         may(ctx, organization, Action::ChangeTrust)?;
@@ -294,42 +319,34 @@ pub async fn update(
             data.insert("links_voided".to_owned(), voided.into());
         }
     }
-    if after != before {
+    if let (Some(source), Some(Value::Object(changed))) = (&other_source, data.get_mut("changed")) {
+        changed.insert("metadata_url".to_owned(), source.clone());
+    }
+    if after != before || other_source.is_some() {
         services.record(&tx, ctx, organization, EventKind::ConnectionUpdated, id, data).await?;
     }
     if let Some(wanted) = other_domains {
         assign(services, &tx, ctx, scope, id, &wanted).await?;
     }
+    metadata::keep(services, &tx, ctx, &after, &facts, url).await?;
     after.updated_at = ctx.now;
     let connection = store::connections::update(&tx, scope, after).await?;
-    let domains = store::domains::list_of_connection(&tx, scope, id).await?;
+    let assigned = assigned(&tx, scope, connection).await?;
     tx.commit().await?;
     services.caches.ways_in.clear();
-    Ok(Assigned { connection, domains })
-}
-
-fn with_facts(mut connection: Connection, facts: Facts) -> Connection {
-    if let Some(id) = facts.idp_entity_id {
-        connection.idp_entity_id = id;
-    }
-    if let Some(url) = facts.sso_url {
-        connection.sso_url = url;
-    }
-    if let Some(certificates) = facts.certificates {
-        connection.certificates = facts::to_stored(&certificates);
-    }
-    connection
+    Ok(assigned)
 }
 
 /// What events show of a connection: fingerprints instead of certificates.
 fn shown(connection: &Connection) -> Result<Value, Error> {
-    let certificates = certificates(connection)?;
+    let certificates = active_certificates(connection)?;
     let fingerprints: Vec<&str> = certificates.iter().map(Certificate::fingerprint).collect();
     let mut shown = json!({
         "name": connection.name,
         "type": connection.kind,
         "idp_entity_id": connection.idp_entity_id,
         "sso_url": connection.sso_url,
+        "slo_url": connection.slo_url,
         "certificates": fingerprints,
         "attribute_mapping": connection.attribute_mapping,
     });
@@ -354,7 +371,7 @@ pub async fn activate(
     let mut connection = store::connections::lock(&tx, scope, id).await?.ok_or_else(missing)?;
     let domains = store::domains::list_of_connection(&tx, scope, id).await?;
     if connection.status == ConnectionStatus::Active {
-        return Ok(Assigned { connection, domains });
+        return assigned(&tx, scope, connection).await;
     }
     let lacking = facts::missing(&connection);
     if !lacking.is_empty() {
@@ -381,9 +398,10 @@ pub async fn activate(
         "domains": domains.iter().map(|d| d.name.as_str()).collect::<Vec<_>>(),
     });
     services.record(&tx, ctx, organization, EventKind::ConnectionActivated, id, data).await?;
+    let assigned = assigned(&tx, scope, connection).await?;
     tx.commit().await?;
     services.caches.ways_in.clear();
-    Ok(Assigned { connection, domains })
+    Ok(assigned)
 }
 
 /// Switches a connection off: nobody signs in through it from now on. Sessions and links stay.
@@ -396,17 +414,17 @@ pub async fn deactivate(
     let scope = may(ctx, organization, Action::WriteConnections)?;
     let tx = services.begin().await?;
     let mut connection = store::connections::lock(&tx, scope, id).await?.ok_or_else(missing)?;
-    let domains = store::domains::list_of_connection(&tx, scope, id).await?;
     if connection.status != ConnectionStatus::Active {
-        return Ok(Assigned { connection, domains });
+        return assigned(&tx, scope, connection).await;
     }
     connection.status = ConnectionStatus::Inactive;
     connection.updated_at = ctx.now;
     let connection = store::connections::update(&tx, scope, connection).await?;
     services.record(&tx, ctx, organization, EventKind::ConnectionDeactivated, id, json!({})).await?;
+    let assigned = assigned(&tx, scope, connection).await?;
     tx.commit().await?;
     services.caches.ways_in.clear();
-    Ok(Assigned { connection, domains })
+    Ok(assigned)
 }
 
 /// Deletes a connection that is not active, with its links; sessions made through it end, its domains are free.
@@ -435,6 +453,7 @@ pub async fn delete(
     let links = store::links::delete_of_connection(&tx, scope, id).await?;
     store::sign_in_attempts::delete_of_connection(&tx, scope, id).await?;
     store::saml_keys::delete_of_connection(&tx, scope, id).await?;
+    store::idp_metadata::delete(&tx, scope, id).await?;
     store::connections::delete(&tx, scope, id).await?;
     let data = json!({ "name": connection.name, "links_removed": links, "sessions_ended": sessions });
     services.record(&tx, ctx, organization, EventKind::ConnectionDeleted, id, data).await?;

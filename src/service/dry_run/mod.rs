@@ -135,6 +135,7 @@ pub async fn begin(
         random: Arc::clone(&services.random),
         txt: Arc::clone(&services.txt),
         verifier: Arc::clone(&services.verifier),
+        web: Arc::clone(&services.web),
         settings,
         caches: Caches::default(),
         group_turns: Turns::default(),

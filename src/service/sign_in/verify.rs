@@ -93,7 +93,7 @@ pub(super) async fn known(
 ) -> Result<Option<Arc<KnownConnection>>, Error> {
     let read = async || -> Result<Option<Arc<KnownConnection>>, Error> {
         let Some(row) = store::connections::find_by_url_id(&services.db, id).await? else { return Ok(None) };
-        let certificates = connections::certificates(&row)?;
+        let certificates = connections::active_certificates(&row)?;
         let mapping = connections::attribute_mapping(&row)?;
         let authn_contexts = options::authn_contexts(&row)?.into();
         let keys = saml_keys::open(services, &row).await?;

@@ -13,6 +13,7 @@ pub mod domains;
 pub mod event_counters;
 pub mod events;
 pub mod idempotency_keys;
+pub mod idp_metadata;
 pub mod installation;
 pub mod invites;
 pub mod links;

@@ -2,7 +2,7 @@
 
 use crate::model::id::{ConnectionId, OrganizationId};
 use crate::model::saml::{SamlLevel, SamlNameIdFormat};
-use crate::model::state::{ConnectionStatus, ConnectionType};
+use crate::model::state::{ConnectionStatus, ConnectionType, SloBinding};
 use crate::model::time::Timestamp;
 use sea_orm::entity::prelude::*;
 
@@ -19,8 +19,13 @@ pub struct Model {
     pub status: ConnectionStatus,
     pub idp_entity_id: String,
     pub sso_url: String,
+    pub slo_url: Option<String>,
+    pub slo_response_url: Option<String>,
+    pub slo_binding: Option<SloBinding>,
     #[sea_orm(column_type = "JsonBinary")]
     pub certificates: Json,
+    /// When somebody is to be told next that one of them ends.
+    pub certificates_warn_at: Option<Timestamp>,
     #[sea_orm(column_type = "JsonBinary")]
     pub attribute_mapping: Json,
     pub created_at: Timestamp,

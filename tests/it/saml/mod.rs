@@ -4,6 +4,7 @@
 
 mod attacks;
 mod linking;
+mod metadata;
 mod pages;
 mod refusals;
 mod sessions;

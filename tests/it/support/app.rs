@@ -10,7 +10,7 @@
 //! }
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -20,9 +20,9 @@ use futures_util::future::BoxFuture;
 use postern::app::{App, AppError, Overrides, Running, Sockets};
 use postern::config::Config;
 use postern::http::limits::LimitClock;
-use postern::model::dns_answer::TxtAnswer;
+use postern::model::dns_answer::{AddressAnswer, TxtAnswer};
 use postern::model::time::{ManualClock, Timestamp};
-use postern::outbound::dns::TxtLookup;
+use postern::outbound::dns::{AddressLookup, TxtLookup};
 use postern::outbound::verifier::VerifierProcesses;
 use postern::service::{Ctx, Services, operator_keys};
 use reqwest::{Method, header};
@@ -65,6 +65,7 @@ pub struct Builder {
     limit_clock: Option<LimitClock>,
     scim_log_waiting: Option<usize>,
     verifier: Option<(PathBuf, Duration)>,
+    fetch_within: Option<Duration>,
 }
 
 impl Builder {
@@ -117,6 +118,12 @@ impl Builder {
         self
     }
 
+    /// With so much time for fetching metadata.
+    pub fn fetch_within(mut self, time: Duration) -> Self {
+        self.fetch_within = Some(time);
+        self
+    }
+
     /// Starts it.
     pub async fn start(self) -> TestApp {
         self.try_start().await.unwrap_or_else(|error| panic!("the app does not start: {error}"))
@@ -166,6 +173,8 @@ impl Builder {
         let overrides = Overrides {
             clock: (!self.machine_clock).then(|| clock.clone() as _),
             txt: (!self.real_dns).then(|| dns.clone() as _),
+            addresses: (!self.real_dns).then(|| dns.clone() as _),
+            fetch_within: self.fetch_within,
             limit_clock: self.limit_clock,
             no_background: !self.background,
             scim_log_waiting: self.scim_log_waiting,
@@ -422,10 +431,12 @@ impl Answer {
     }
 }
 
-/// DNS in memory: names have the TXT values that the test gives them, all others do not exist.
+/// DNS in memory: names have the TXT values and the addresses that the test gives them, all others do not exist.
 #[derive(Debug, Default)]
 pub struct FakeDns {
     answers: Mutex<HashMap<String, TxtAnswer>>,
+    /// For each name the answers that come one after the other; the last one stays.
+    addresses: Mutex<HashMap<String, VecDeque<AddressAnswer>>>,
 }
 
 impl FakeDns {
@@ -437,6 +448,36 @@ impl FakeDns {
     /// A name is answered so from now on.
     pub fn answer(&self, name: &str, answer: TxtAnswer) {
         self.answers.lock().expect("unpoisoned").insert(name.to_owned(), answer);
+    }
+}
+
+impl FakeDns {
+    /// A name has these addresses from now on.
+    pub fn address(&self, name: &str, addresses: &[&str]) {
+        self.address_answers(name, [found(addresses)]);
+    }
+
+    /// A name is answered so, one after the other; the last answer stays.
+    pub fn address_answers(&self, name: &str, answers: impl IntoIterator<Item = AddressAnswer>) {
+        let answers = answers.into_iter().collect();
+        self.addresses.lock().expect("unpoisoned").insert(name.to_owned(), answers);
+    }
+}
+
+/// The answer that names these addresses.
+pub fn found(addresses: &[&str]) -> AddressAnswer {
+    AddressAnswer::Found(addresses.iter().map(|address| address.parse().expect("an address")).collect())
+}
+
+impl AddressLookup for FakeDns {
+    fn addresses<'a>(&'a self, name: &'a str) -> BoxFuture<'a, AddressAnswer> {
+        let mut all = self.addresses.lock().expect("unpoisoned");
+        let answer = match all.get_mut(name) {
+            Some(answers) if answers.len() > 1 => answers.pop_front(),
+            Some(answers) => answers.front().cloned(),
+            None => None,
+        };
+        Box::pin(std::future::ready(answer.unwrap_or(AddressAnswer::NoName)))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod html;
 pub mod leash;
 pub mod people;
 pub mod postgres;
+pub mod publisher;
 pub mod python;
 pub mod scratch;
 pub mod simplesamlphp;
