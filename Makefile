@@ -14,8 +14,9 @@ MAKEFLAGS += --no-print-directory
 
 # A linker and the libraries that the binary is built against.
 BUILD_PACKAGES := build-essential ca-certificates libclang-dev libssl-dev libxml2-dev libxmlsec1-dev pkg-config
-# Real peers: a database, a SAML identity provider, a SCIM conformance tester, a plain HTTP client.
-TEST_PACKAGES := curl postgresql simplesamlphp php-cli php-xml php-mbstring python3-venv
+# Real peers: a database, a SAML identity provider, a SCIM conformance tester, a plain HTTP client, an
+# encrypter of XML.
+TEST_PACKAGES := curl postgresql simplesamlphp php-cli php-xml php-mbstring python3-venv xmlsec1
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 CARGO := cargo

@@ -90,7 +90,7 @@ impl Encrypting {
         let (start, end) = ("<saml:Assertion", "</saml:Assertion>");
         let from = xml.find(start).unwrap_or_default();
         let to = xml.rfind(end).map_or(xml.len(), |at| at + end.len());
-        let encrypted = self.encrypt(xml[from..to].as_bytes(), recipient)?;
+        let encrypted = self.encrypt(&xml.as_bytes()[from..to], recipient)?;
         xml.replace_range(from..to, &encrypted);
         if matches!(signing.placement, Placement::Response | Placement::Both) {
             xml = signing.sign(&xml, &spec.response_id, key)?;

@@ -5,7 +5,7 @@
 //! What the public part says of algorithms is told; whatever fails once a private key was used is one refusal, so that
 //! nobody learns from us what a changed ciphertext decrypts to.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use openssl::error::ErrorStack;
 use openssl::md::{Md, MdRef};
@@ -212,7 +212,7 @@ fn as_document(doc: &Document<'_>, place: ElementId, text: String) -> Option<Str
         for (prefix, uri) in element.declarations.iter().filter(|(prefix, _)| !prefix.is_empty()) {
             if !declared.contains(prefix) {
                 declared.push(prefix);
-                around.push_str(&format!(" xmlns:{prefix}=\"{}\"", escape(uri)));
+                let _ = write!(around, " xmlns:{prefix}=\"{}\"", escape(uri));
             }
         }
         at = element.parent;

@@ -313,9 +313,10 @@ impl PostedResponse {
             let inner = structure::check_decrypted(&assertion)?;
             signature::verify(verifier, &text, &assertion, &inner, certificates)
         };
-        let bytes = proven().map_err(|refusal| SamlRefusal::DecryptionFailed {
-            other_key: None,
-            inside: Some(Box::new(refusal)),
+        let bytes = proven().map_err(|refusal| match refusal {
+            // Says nothing of the document.
+            SamlRefusal::VerifierUnavailable { .. } => refusal,
+            _ => SamlRefusal::DecryptionFailed { other_key: None, inside: Some(Box::new(refusal)) },
         })?;
         let verified = scan(&bytes, Rules::MESSAGE)?;
         checks::assertion(&verified, signed_assertion(&verified, false)?, expected, now)

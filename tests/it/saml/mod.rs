@@ -3,10 +3,12 @@
 //! test plays; a [`Person`] is a browser.
 
 mod attacks;
+mod encryption;
 mod linking;
 mod metadata;
 mod pages;
 mod refusals;
+mod requests;
 mod sessions;
 mod sign_in;
 mod simplesamlphp;

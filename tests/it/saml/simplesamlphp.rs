@@ -1,12 +1,15 @@
 //! A real IdP: SimpleSAMLphp from Debian, through a browser-like client that keeps cookies as browsers do.
 
-use serde_json::json;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
 use url::Url;
 
+use super::encryption::certificates;
 use super::refusals_of;
 use crate::support::app::{TestApp, text};
 use crate::support::browser::{Browser, Page};
-use crate::support::simplesamlphp::{Person, SimpleSamlPhp, with_issuer};
+use crate::support::simplesamlphp::{Person, SimpleSamlPhp, key_and_certificate, with_issuer};
 
 struct Gate {
     app: TestApp,
@@ -106,6 +109,95 @@ async fn a_rotated_certificate_is_refused_until_it_is_known() {
     gate.app.patch(&gate.connection).operator().json(&change).send().await.expect(200);
     let page = gate.sign_in(&mut Browser::new()).await;
     assert_eq!(page.url.path(), "/signed-in", "{page}");
+}
+
+/// Our keys as its administrator would copy them out of our metadata.
+fn keys_of(metadata: &str) -> Value {
+    let of = |purpose: &'static str| {
+        certificates(metadata, purpose).into_iter().map(move |der| {
+            json!({
+                "type": "X509Certificate",
+                "X509Certificate": BASE64_STANDARD.encode(der),
+                "signing": purpose == "signing",
+                "encryption": purpose == "encryption",
+            })
+        })
+    };
+    of("signing").chain(of("encryption")).collect()
+}
+
+#[tokio::test]
+async fn encrypted_assertions_and_signed_requests_work_while_keys_are_exchanged() {
+    let mut gate = gate().await;
+    let entity_id = gate.entity_id().await;
+    let acs = format!("{entity_id}/acs");
+    let metadata =
+        async |gate: &Gate| gate.app.get(&format!("{entity_id}/metadata")).send().await.expect(200).body;
+    let change = json!({ "sign_requests": true, "require_encryption": true });
+    gate.app.patch(&gate.connection).operator().json(&change).send().await.expect(200);
+    let trust = |gate: &mut Gate, keys: Value| {
+        let more = json!({
+            "keys": keys, "assertion.encryption": true, "validate.authnrequest": true, "redirect.validate": true,
+        });
+        gate.idp.trust_with(&entity_id, &acs, &more);
+    };
+    let first = keys_of(&metadata(&gate).await);
+    trust(&mut gate, first.clone());
+    let page = gate.sign_in(&mut Browser::new()).await;
+    assert_eq!(page.url.path(), "/signed-in", "{page}\n{}", gate.idp.log());
+    let succeeded = gate.events("sign_in.succeeded").await;
+    assert_eq!(succeeded[0]["data"]["encrypted"], true, "{succeeded:?}");
+
+    // New keys of both kinds beside the old; the IdP reads our metadata again; then they take the others' places.
+    let mut made = Vec::new();
+    for purpose in ["signing", "encryption"] {
+        let body = json!({ "purpose": purpose });
+        let keys = format!("{}/keys", gate.connection);
+        made.push(gate.app.post(&keys).operator().json(&body).send().await.expect(201).id());
+        let page = gate.sign_in(&mut Browser::new()).await;
+        assert_eq!(page.url.path(), "/signed-in", "{page}\n{}", gate.idp.log());
+    }
+    let both = keys_of(&metadata(&gate).await);
+    assert_eq!(both.as_array().map(Vec::len), Some(4), "{both}");
+    trust(&mut gate, both);
+    for key in made {
+        let page = gate.sign_in(&mut Browser::new()).await;
+        assert_eq!(page.url.path(), "/signed-in", "{page}\n{}", gate.idp.log());
+        let path = format!("{}/keys/{key}/activate", gate.connection);
+        gate.app.post(&path).operator().send().await.expect(200);
+        let page = gate.sign_in(&mut Browser::new()).await;
+        assert_eq!(page.url.path(), "/signed-in", "{page}\n{}", gate.idp.log());
+    }
+    let last = keys_of(&metadata(&gate).await);
+    assert_ne!(last[2], first[1], "another key to encrypt to: {last}");
+    trust(&mut gate, last);
+    let page = gate.sign_in(&mut Browser::new()).await;
+    assert_eq!(page.url.path(), "/signed-in", "{page}\n{}", gate.idp.log());
+
+    // It really validates: by the keys of somebody else it refuses our request.
+    let (_, stranger) = key_and_certificate("stranger");
+    let stranger: String = stranger.lines().filter(|line| !line.starts_with('-')).collect();
+    let keys = json!([{ "type": "X509Certificate", "X509Certificate": stranger, "signing": true, "encryption": true }]);
+    trust(&mut gate, keys);
+    let mut browser = Browser::new();
+    let page = browser.open(format!("{}/login", gate.app.url)).await;
+    let form = page.form_with("email").fill("email", "jo@acme.test");
+    let page = browser.submit(&page, &form).await;
+    assert!(!page.body.contains("name=\"username\""), "{page}");
+}
+
+impl Gate {
+    async fn events(&self, kind: &str) -> Vec<Value> {
+        let path = format!("/api/v1/organizations/{}/events?limit=200", self.org);
+        let all = self.app.get(&path).operator().send().await.expect(200).json();
+        all["data"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter(|event| event["kind"] == kind)
+            .cloned()
+            .collect()
+    }
 }
 
 impl Gate {

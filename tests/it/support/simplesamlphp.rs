@@ -137,6 +137,16 @@ impl SimpleSamlPhp {
         self.write_settings();
     }
 
+    /// The same with further keys of `saml20-sp-remote.php`, for example `assertion.encryption`.
+    pub fn trust_with(&mut self, entity_id: &str, acs_url: &str, more: &Value) {
+        let mut provider = json!({ "AssertionConsumerService": acs_url });
+        for (name, value) in more.as_object().expect("an object") {
+            provider[name] = value.clone();
+        }
+        self.settings["service_providers"][entity_id] = provider;
+        self.write_settings();
+    }
+
     /// Sends this attribute as the `NameID`, in this format; `uid` and persistent from the start.
     pub fn set_name_id(&mut self, attribute: &str, format: &str) {
         self.settings["name_id"] = json!({ "attribute": attribute, "format": format });
