@@ -19,6 +19,7 @@ pub mod dry_run;
 pub mod error;
 pub mod events;
 pub mod groups;
+pub mod guides;
 pub mod idempotency;
 pub mod invites;
 mod managed;

@@ -266,7 +266,7 @@ async fn insert(services: &Services, ctx: &Ctx, tx: &Tx, proven: Proven) -> Resu
 }
 
 /// The URL of the token endpoint.
-fn token_endpoint(services: &Services) -> String {
+pub(super) fn token_endpoint(services: &Services) -> String {
     services.settings.url("/oauth/token")
 }
 

@@ -4,6 +4,7 @@ mod api_keys;
 mod connections;
 mod domains;
 mod events;
+mod guides;
 mod idempotency;
 mod invites;
 mod me;

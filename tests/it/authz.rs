@@ -69,6 +69,9 @@ fn rows() -> BTreeMap<&'static str, (For, Value)> {
         ("dismiss_saml_certificate", (Admins(&["saml_connection:write"]), none())),
         ("confirm_saml_addresses", (Admins(&["saml_connection:write", "trust"]), none())),
         ("dismiss_saml_addresses", (Admins(&["saml_connection:write"]), none())),
+        ("list_guides", (Anybody(&[]), none())),
+        ("get_saml_connection_guide", (Admins(&["saml_connection:read"]), none())),
+        ("get_scim_guide", (Admins(&["scim:read"]), none())),
         ("get_scim", (Admins(&["scim:read"]), none())),
         ("update_scim", (Admins(&["scim:write"]), json!({}))),
         (

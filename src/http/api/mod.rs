@@ -16,6 +16,7 @@ pub mod domains;
 pub mod dto;
 pub mod events;
 pub mod groups;
+pub mod guides;
 pub mod idempotency;
 pub mod invites;
 pub mod me;
@@ -44,6 +45,9 @@ pub enum Tag {
     /// The directory: where the IdP pushes people.
     #[oai(rename = "SCIM")]
     Scim,
+    /// How to set the identity providers up.
+    #[oai(rename = "Set-up guides")]
+    Guides,
     /// Users in an organization.
     Members,
     /// Groups of the directory.
@@ -59,12 +63,12 @@ pub enum Tag {
     Me,
 }
 
-/// All nouns; two in a pair where more would be too many for one tuple.
+/// All nouns; some in a tuple of their own where more would be too many for one tuple.
 pub type Nouns = (
     organizations::OrganizationsApi,
     domains::DomainsApi,
     (connections::ConnectionsApi, connection_trust::ConnectionTrustApi, saml_keys::SamlKeysApi),
-    (directories::DirectoriesApi, directory_users::DirectoryUsersApi),
+    (directories::DirectoriesApi, directory_users::DirectoryUsersApi, guides::GuidesApi),
     scim_tokens::ScimTokensApi,
     scim_clients::ScimClientsApi,
     scim_requests::ScimRequestsApi,
@@ -85,7 +89,7 @@ pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
         organizations::OrganizationsApi,
         domains::DomainsApi,
         (connections::ConnectionsApi, connection_trust::ConnectionTrustApi, saml_keys::SamlKeysApi),
-        (directories::DirectoriesApi, directory_users::DirectoryUsersApi),
+        (directories::DirectoriesApi, directory_users::DirectoryUsersApi, guides::GuidesApi),
         scim_tokens::ScimTokensApi,
         scim_clients::ScimClientsApi,
         scim_requests::ScimRequestsApi,

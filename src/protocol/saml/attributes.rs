@@ -251,13 +251,11 @@ impl<'a> Source<'a> {
 
     /// All values of the mapped attribute if one is mapped, else of the first well-known one that came.
     fn all(&self, mapping: &AttributeMapping, part: Part) -> Vec<&'a str> {
-        match mapping.name_of(part) {
-            Some(name) => self.values(name),
-            None => {
-                let mut known = part.usual_names().iter().map(|name| self.values(name));
-                known.find(|values| !values.is_empty()).unwrap_or_default()
-            }
+        if let Some(name) = mapping.name_of(part) {
+            return self.values(name);
         }
+        let mut known = part.usual_names().iter().map(|name| self.values(name));
+        known.find(|values| !values.is_empty()).unwrap_or_default()
     }
 
     /// The first of these values.
