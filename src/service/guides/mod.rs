@@ -133,6 +133,11 @@ pub async fn of_connection(
         idp_entity_id: row.idp_entity_id.clone(),
         sso_url: row.sso_url.clone(),
         certificates: connections::certificates(row)?,
+        name_id_format: row.name_id_format,
+        sign_requests: row.sign_requests,
+        force_authn: row.force_authn,
+        authn_contexts: connections::options::authn_contexts(row)?,
+        require_encryption: row.require_encryption,
     };
     saml::guide(&facts).map_err(unfit)
 }

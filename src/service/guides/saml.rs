@@ -4,17 +4,19 @@
 use super::template::{self, Part as Text, TemplateError, Values};
 use super::{FieldValue, Guide, Markdown, domain_list, field_table, sections, table, words};
 use crate::model::id::{ConnectionId, OrganizationId};
+use crate::model::saml::SamlNameIdFormat;
 use crate::model::state::{ConnectionStatus, ConnectionType};
 use crate::protocol::saml::attributes::Part;
 use crate::protocol::saml::{AttributeMapping, Certificate, Console, SamlRefusal};
 use crate::service::connections::SpUrls;
 
 /// The sections of every SAML guide, in their order.
-pub(super) const ORDER: [&str; 11] = [
+pub(super) const ORDER: [&str; 12] = [
     "before",
     "create",
     "fields",
     "attributes",
+    "asks",
     "copy-back",
     "assign",
     "test",
@@ -59,6 +61,12 @@ pub(super) struct Facts {
     /// Empty while it is not known.
     pub sso_url: String,
     pub certificates: Vec<Certificate>,
+    /// What requests ask for.
+    pub name_id_format: Option<SamlNameIdFormat>,
+    pub sign_requests: bool,
+    pub force_authn: bool,
+    pub authn_contexts: Vec<String>,
+    pub require_encryption: bool,
 }
 
 /// What belongs into a field of a console.
@@ -73,6 +81,12 @@ enum Wanted {
     OwnEntityId,
     /// To be chosen in a list.
     Choose(&'static str),
+    /// The NameID format that the connection asks for; what to choose if it asks for none.
+    NameId(&'static str),
+    /// Encryption, in the console's word for off.
+    Encryption(&'static str),
+    /// Whether the IdP is to demand signed requests.
+    SignedRequests,
     Empty,
 }
 
@@ -92,10 +106,13 @@ const INITIATOR: &str = "which side begins";
 
 /// The fields of a type's console, in the order of its page.
 fn wanted(kind: ConnectionType) -> Vec<(&'static str, Wanted, &'static str)> {
-    use Wanted::{Acs, AcsPattern, Choose, Empty, EntityId, Metadata, OwnEntityId, SignIn};
+    use Wanted::{
+        Acs, AcsPattern, Choose, Empty, Encryption, EntityId, Metadata, NameId, OwnEntityId, SignIn,
+        SignedRequests,
+    };
     let words = words(kind);
     let (acs, audience) = ((words.acs.name, Acs, CONSUMER), (words.audience.name, EntityId, AUDIENCE));
-    let name_id = |format| (words.name_id.name, Choose(format), NAME_ID);
+    let name_id = |format| (words.name_id.name, NameId(format), NAME_ID);
     let algorithm = |name| (words.algorithm.name, Choose(name), ALGORITHM);
     match kind {
         ConnectionType::Okta => vec![
@@ -108,7 +125,7 @@ fn wanted(kind: ConnectionType) -> Vec<(&'static str, Wanted, &'static str)> {
             (words.signing.name, Choose("Signed"), SIGNED),
             algorithm("RSA-SHA256"),
             ("Digest Algorithm", Choose("SHA256"), DIGEST),
-            (words.encryption.name, Choose("Unencrypted"), ENCRYPTED),
+            (words.encryption.name, Encryption("Unencrypted"), ENCRYPTED),
         ],
         ConnectionType::Entra => vec![
             audience,
@@ -137,7 +154,7 @@ fn wanted(kind: ConnectionType) -> Vec<(&'static str, Wanted, &'static str)> {
             ("SAML initiator", Choose("Service Provider"), INITIATOR),
             name_id("Email"),
             (words.signing.name, Choose("Both"), SIGNED),
-            (words.encryption.name, Choose("not ticked"), ENCRYPTED),
+            (words.encryption.name, Encryption("not ticked"), ENCRYPTED),
             algorithm("SHA-256"),
         ],
         ConnectionType::Jumpcloud => vec![
@@ -184,8 +201,8 @@ fn wanted(kind: ConnectionType) -> Vec<(&'static str, Wanted, &'static str)> {
             (words.signing.name, Choose("on"), SIGNED),
             ("Sign assertions", Choose("on"), SIGNED),
             algorithm("RSA_SHA256"),
-            ("Client signature required", Choose("off"), "whether the AuthnRequest must be signed"),
-            (words.encryption.name, Choose("off"), ENCRYPTED),
+            ("Client signature required", SignedRequests, "whether the AuthnRequest must be signed"),
+            (words.encryption.name, Encryption("off"), ENCRYPTED),
         ],
         ConnectionType::Generic => vec![
             (words.metadata.name, Metadata, OUR_METADATA),
@@ -209,7 +226,17 @@ fn fields(facts: &Facts) -> Vec<FieldValue> {
                 (format!("{}/jumpcloud", facts.urls.entity_id), true)
             }
             Wanted::OwnEntityId => (facts.idp_entity_id.clone(), true),
-            Wanted::Choose(choice) => (choice.to_owned(), false),
+            Wanted::NameId(usual) => {
+                (facts.name_id_format.map_or(usual, SamlNameIdFormat::uri).to_owned(), false)
+            }
+            Wanted::Encryption(_) if facts.require_encryption => {
+                ("on, with this connection's encryption certificate".to_owned(), false)
+            }
+            Wanted::SignedRequests if facts.sign_requests => {
+                ("on, with this connection's signing certificate".to_owned(), false)
+            }
+            Wanted::SignedRequests => ("off".to_owned(), false),
+            Wanted::Choose(choice) | Wanted::Encryption(choice) => (choice.to_owned(), false),
             Wanted::Empty => ("leave empty".to_owned(), false),
         };
         FieldValue { idp_field: field.to_owned(), value, copyable, meaning: meaning.to_owned() }
@@ -374,6 +401,47 @@ fn known(facts: &Facts) -> Markdown {
     ))
 }
 
+/// What the connection asks for beyond the usual, one line each.
+fn asks(facts: &Facts, path: &str) -> Markdown {
+    let console = words(facts.kind);
+    let mut lines = vec![match facts.name_id_format {
+        Some(format) => format!(
+            "Requests ask for the NameID format {}: set {} to it.",
+            Markdown::code(format.uri()).as_str(),
+            console.name_id.phrase
+        ),
+        None => "Requests ask for no NameID format: whichever is set is taken.".to_owned(),
+    }];
+    lines.push(if facts.sign_requests {
+        format!(
+            "Requests are signed (RSA-SHA256). Where the identity provider checks that, it needs the signing certificate: it is \
+             in the metadata, and `GET {path}/keys` lists it."
+        )
+    } else {
+        "Requests are not signed: there is no certificate to upload for that, and nothing that demands one may be on.".to_owned()
+    });
+    let certificate =
+        format!("the encryption certificate is in the metadata, and `GET {path}/keys` lists it");
+    lines.push(if facts.require_encryption {
+        format!("Assertions must be encrypted: {}. For that {certificate}.", console.encryption.phrase)
+    } else {
+        format!("Assertions may be encrypted and need not be ({}); {certificate}.", console.encryption.phrase)
+    });
+    if !facts.authn_contexts.is_empty() {
+        let shown = facts.authn_contexts.iter().map(|context| Markdown::code(context).as_str().to_owned());
+        lines.push(format!(
+            "Only these ways of signing in at the identity provider are accepted (AuthnContextClassRef): {}.",
+            shown.collect::<Vec<_>>().join(", ")
+        ));
+    }
+    if facts.force_authn {
+        lines.push(
+            "Each sign-in makes the identity provider ask for credentials again (ForceAuthn).".to_owned(),
+        );
+    }
+    Markdown::ours(lines.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n"))
+}
+
 /// What our own refusals mean and which field to change, in the very words of the sign-in log.
 fn refusal_table(facts: &Facts) -> Markdown {
     let console = Console::from_type(facts.kind.as_str());
@@ -401,6 +469,10 @@ fn refusal_table(facts: &Facts) -> Markdown {
         (
             step(&SamlRefusal::NoEmail { name_id_format: found(), attributes: Vec::new() }),
             "no address came, neither as an attribute nor as NameID",
+        ),
+        (
+            step(&SamlRefusal::DecryptionFailed { other_key: None, inside: None }),
+            "the assertion is encrypted for another key, or by something else that is wrong with it",
         ),
         (
             ("foreign_domain", "Assign the domain to this connection, or sign in with an address on a domain that it serves.".to_owned()),
@@ -459,6 +531,7 @@ pub(super) fn guide(facts: &Facts) -> Result<Guide, TemplateError> {
         ("attributes", attribute_table(facts)),
         ("back", back_table(facts.kind)),
         ("known", known(facts)),
+        ("asks", asks(facts, &path)),
         ("refusals", refusal_table(facts)),
     ]);
     let parts: Vec<Text> = template::parts(text(facts.kind)).chain(template::parts(COMMON)).collect();

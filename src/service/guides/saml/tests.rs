@@ -22,6 +22,11 @@ fn facts(kind: ConnectionType) -> Facts {
         idp_entity_id: String::new(),
         sso_url: String::new(),
         certificates: Vec::new(),
+        name_id_format: None,
+        sign_requests: false,
+        force_authn: false,
+        authn_contexts: Vec::new(),
+        require_encryption: false,
     }
 }
 
@@ -69,6 +74,31 @@ fn a_mapping_of_the_connection_is_told_instead() {
     facts.mapping.email = Some("upn|x".to_owned());
     let text = guide(&facts).unwrap().text();
     assert!(text.contains("`upn\\|x` (set in this connection)") && !text.contains("| `email` |"), "{text}");
+}
+
+#[test]
+fn what_the_connection_asks_for_is_told() {
+    let mut facts = facts(ConnectionType::Keycloak);
+    let value = |guide: &Guide, field: &str| {
+        guide.fields.iter().find(|found| found.idp_field == field).unwrap().value.clone()
+    };
+    let plain = guide(&facts).unwrap();
+    assert_eq!(value(&plain, "Client signature required"), "off");
+    assert_eq!(value(&plain, "Name ID format"), "email");
+    assert!(plain.text().contains("Requests are not signed"));
+    facts.sign_requests = true;
+    facts.require_encryption = true;
+    facts.force_authn = true;
+    facts.name_id_format = Some(SamlNameIdFormat::Persistent);
+    facts.authn_contexts = vec!["urn:mfa".to_owned()];
+    let asks = guide(&facts).unwrap();
+    assert!(value(&asks, "Client signature required").starts_with("on, "));
+    assert!(value(&asks, "Encrypt assertions").starts_with("on, "));
+    assert_eq!(value(&asks, "Name ID format"), "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent");
+    let text = asks.text();
+    for told in ["Requests are signed", "must be encrypted", "`urn:mfa`", "ForceAuthn"] {
+        assert!(text.contains(told), "{told} is not told: {text}");
+    }
 }
 
 #[test]
