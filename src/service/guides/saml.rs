@@ -25,7 +25,7 @@ pub(super) const ORDER: [&str; 12] = [
     "errors",
     "refusals",
 ];
-/// What several guides share; `give` is filled into others.
+/// What several guides share; `give` and `keys` are filled into others.
 const COMMON: &str = include_str!("saml/common.md");
 
 const fn text(kind: ConnectionType) -> &'static str {
@@ -61,6 +61,8 @@ pub(super) struct Facts {
     /// Empty while it is not known.
     pub sso_url: String,
     pub certificates: Vec<Certificate>,
+    /// Where the IdP's metadata is fetched from.
+    pub metadata_source: Option<String>,
     /// What requests ask for.
     pub name_id_format: Option<SamlNameIdFormat>,
     pub sign_requests: bool,
@@ -373,7 +375,7 @@ fn attribute_table(facts: &Facts) -> Markdown {
 fn back_table(kind: ConnectionType) -> Markdown {
     let words = words(kind);
     let rows = [
-        ("metadata_xml", words.metadata),
+        ("metadata_url or metadata_xml", words.metadata),
         ("idp_entity_id", words.issuer),
         ("sso_url", words.sign_on),
         ("certificates", words.certificate),
@@ -393,11 +395,16 @@ fn known(facts: &Facts) -> Markdown {
         format!("{} (until {})", print.as_str(), certificate.not_after().date())
     });
     let certificates = certificates.collect::<Vec<_>>().join(", ");
+    let source = facts.metadata_source.as_deref().map(Markdown::code);
     Markdown::ours(format!(
-        "Postern knows of the identity provider now: entity id {}, sign-on URL {}, signing certificates {}.",
+        "Postern knows of the identity provider now: entity id {}, sign-on URL {}, signing certificates {}; {}.",
         entity_id.as_str(),
         sso_url.as_str(),
         if certificates.is_empty() { "–" } else { &certificates },
+        source.map_or_else(
+            || "given by hand or as a document".to_owned(),
+            |source| format!("fetched each day from {}", source.as_str())
+        ),
     ))
 }
 
@@ -535,9 +542,11 @@ pub(super) fn guide(facts: &Facts) -> Result<Guide, TemplateError> {
         ("refusals", refusal_table(facts)),
     ]);
     let parts: Vec<Text> = template::parts(text(facts.kind)).chain(template::parts(COMMON)).collect();
-    let give = parts.iter().find(|part| part.id == "give").ok_or(TemplateError::NoSection("give"))?;
-    let give = template::fill(give.body, &values)?;
-    values.insert("give", Markdown::ours(give));
+    for id in ["give", "keys"] {
+        let part = parts.iter().find(|part| part.id == id).ok_or(TemplateError::NoSection(id))?;
+        let filled = template::fill(part.body, &values)?;
+        values.insert(id, Markdown::ours(filled));
+    }
     let sections = sections(&parts, &ORDER, &values)?;
     Ok(Guide { kind: facts.kind, title: template::title(text(facts.kind)).to_owned(), sections, fields })
 }

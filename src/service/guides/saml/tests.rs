@@ -22,6 +22,7 @@ fn facts(kind: ConnectionType) -> Facts {
         idp_entity_id: String::new(),
         sso_url: String::new(),
         certificates: Vec::new(),
+        metadata_source: None,
         name_id_format: None,
         sign_requests: false,
         force_authn: false,
@@ -39,7 +40,7 @@ fn every_type_has_a_guide_without_a_gap() {
         let ids: Vec<&str> = guide.sections.iter().map(|section| section.id).collect();
         assert_eq!(ids, ORDER, "{kind}");
         let written = template::parts(super::text(kind)).count() + template::parts(COMMON).count();
-        assert_eq!(written, ORDER.len() + 1, "{kind}: a section is never shown");
+        assert_eq!(written, ORDER.len() + 2, "{kind}: a section is never shown");
         for value in [
             "`https://gate.example/saml/1`",
             "`https://gate.example/saml/1/acs`",
