@@ -32,16 +32,13 @@ crate::step!(
             last_result TEXT,
             jit_provisioning_enabled BOOLEAN NOT NULL,
             scim_enabled BOOLEAN NOT NULL,
-            connection_id {uuid},
+            connection_ids TEXT NOT NULL,
             created_at BIGINT NOT NULL,
             updated_at BIGINT NOT NULL,
             version BIGINT NOT NULL,
-            CONSTRAINT domains_organization_id_name_key UNIQUE (organization_id, name),
-            CONSTRAINT domains_connection_id_fkey FOREIGN KEY (organization_id, connection_id)
-                REFERENCES saml_connections (organization_id, id)
+            CONSTRAINT domains_organization_id_name_key UNIQUE (organization_id, name)
         )",
         "CREATE UNIQUE INDEX domains_name_verified_key ON domains (name) WHERE status = 'verified'",
-        "CREATE INDEX domains_organization_id_connection_id_idx ON domains (organization_id, connection_id)",
         "CREATE TABLE links (
             id {uuid} PRIMARY KEY,
             organization_id {uuid} NOT NULL,

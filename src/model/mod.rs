@@ -3,6 +3,7 @@
 //! A value of one of these types has been checked when it was made; the layers above never check again.
 
 pub mod actor;
+pub mod connection_ids;
 pub mod dns_answer;
 pub mod dns_name;
 pub mod email;

@@ -9,7 +9,7 @@ use crate::model::dns_name::DomainName;
 use crate::model::id::{ApiKeyId, ConnectionId, DirectoryId, OrganizationId};
 use crate::model::scope::ScopeSet;
 use crate::model::secret::TokenHash;
-use crate::model::state::Conformance;
+use crate::model::state::{Conformance, ConnectionType};
 use crate::model::time::Timestamp;
 use crate::protocol::saml::{AttributeMapping, Certificate};
 use crate::protocol::scim::ResourceType;
@@ -127,11 +127,19 @@ impl KnownScimToken {
     }
 }
 
-/// The way in for an e-mail domain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KnownWayIn {
+/// The ways in for an e-mail domain; at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownWaysIn {
     pub organization: OrganizationId,
+    pub ways: std::sync::Arc<[KnownWay]>,
+}
+
+/// An active connection that serves the domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownWay {
     pub connection: ConnectionId,
+    pub name: String,
+    pub kind: ConnectionType,
 }
 
 /// A version of a SAML connection, its texts read.
@@ -180,8 +188,8 @@ pub struct Caches {
     pub user_types: Cached<DirectoryId, std::sync::Arc<ResourceType>>,
     /// The same tables, for whoever knows their version.
     pub user_type_versions: KnownUserTypes,
-    /// E-mail domains to active connections.
-    pub ways_in: Cached<String, KnownWayIn>,
+    /// E-mail domains to the active connections that serve them.
+    pub ways_in: Cached<String, KnownWaysIn>,
     /// SAML connections, for whoever knows their version.
     pub connections: KnownConnections,
     /// Where the next pages of lists begin.

@@ -11,9 +11,10 @@ use super::organizations::{difference, expect_version, reach};
 use super::permissions::{Action, may};
 use super::{Ctx, Error, Services, scim_tokens};
 use crate::model::actor::Actor;
+use crate::model::connection_ids::ConnectionIds;
 use crate::model::dns_name::DomainName;
 use crate::model::event::EventKind;
-use crate::model::id::{ConnectionId, DomainId, OrganizationId};
+use crate::model::id::{DomainId, OrganizationId};
 use crate::model::page::{Page, PageRequest};
 use crate::model::state::DomainStatus;
 use crate::model::tenant::TenantScope;
@@ -31,8 +32,8 @@ pub struct UpdateDomain {
     pub jit_provisioning_enabled: Option<bool>,
     /// A change of trust.
     pub scim_enabled: Option<bool>,
-    /// A change of trust. The connection is the organization's own.
-    pub connection_id: Option<Option<ConnectionId>>,
+    /// A change of trust. The connections are the organization's own.
+    pub connection_ids: Option<ConnectionIds>,
 }
 
 /// The challenge of a claim, with the installation's label.
@@ -85,7 +86,7 @@ pub async fn claim(
         last_result: None,
         jit_provisioning_enabled: false,
         scim_enabled: false,
-        connection_id: None,
+        connection_ids: ConnectionIds::default(),
         created_at: ctx.now,
         updated_at: ctx.now,
         version: 1,
@@ -232,7 +233,7 @@ async fn settle(
         Err(StoreError::Conflict(UniqueKey::DomainVerified)) => return Err(Settling::Raced),
         updated => updated?,
     };
-    let data = json!({ "name": after.name, "connection_id": after.connection_id });
+    let data = json!({ "name": after.name, "connection_ids": after.connection_ids });
     services.record(&tx, ctx, scope.organization(), EventKind::DomainVerified, after.id, data).await?;
     tx.commit().await?;
     Ok(after)
@@ -309,7 +310,7 @@ pub async fn renew(
     Ok(domain)
 }
 
-/// Changes what works through a domain. Which connection serves it and whether the directory may speak for it are
+/// Changes what works through a domain. Which connections serve it and whether the directory may speak for it are
 /// changes of trust (rule 10a), also while the domain is unverified: its verification must not switch on what nobody
 /// with that right has switched on.
 ///
@@ -327,18 +328,18 @@ pub async fn update(
     let scope = may(ctx, organization, Action::WriteDomains)?;
     let tx = services.begin().await?;
     // Connections are locked before domains, everywhere.
-    let connection_is_there = match change.connection_id.flatten() {
-        Some(connection) => store::connections::lock(&tx, scope, connection).await?.is_some(),
-        None => true,
-    };
+    let mut wanted =
+        change.connection_ids.iter().flat_map(ConnectionIds::as_slice).copied().collect::<Vec<_>>();
+    wanted.sort_unstable();
+    let mut missing_connection = false;
+    for connection in wanted {
+        missing_connection |= store::connections::lock(&tx, scope, connection).await?.is_none();
+    }
     let before = store::domains::lock(&tx, scope, id).await?.ok_or_else(missing)?;
     expect_version(expected, before.version)?;
-    if !connection_is_there {
-        return Err(Error::field(
-            "connection_id",
-            "connection_not_found",
-            "This organization has no such SAML connection.",
-        ));
+    if missing_connection {
+        let message = "This organization has no such SAML connection.";
+        return Err(Error::field("connection_ids", "connection_not_found", message));
     }
     let mut after = before.clone();
     if let Some(enabled) = change.jit_provisioning_enabled {
@@ -347,13 +348,13 @@ pub async fn update(
     if let Some(enabled) = change.scim_enabled {
         after.scim_enabled = enabled;
     }
-    if let Some(connection) = change.connection_id {
-        after.connection_id = connection;
+    if let Some(connections) = change.connection_ids {
+        after.connection_ids = connections;
     }
     if after == before {
         return Ok(before);
     }
-    if (after.scim_enabled, after.connection_id) != (before.scim_enabled, before.connection_id) {
+    if (after.scim_enabled, &after.connection_ids) != (before.scim_enabled, &before.connection_ids) {
         may(ctx, organization, Action::ChangeTrust)?;
     }
     after.updated_at = ctx.now;
@@ -369,7 +370,7 @@ fn settings(domain: &Domain) -> serde_json::Value {
     json!({
         "jit_provisioning_enabled": domain.jit_provisioning_enabled,
         "scim_enabled": domain.scim_enabled,
-        "connection_id": domain.connection_id,
+        "connection_ids": domain.connection_ids,
     })
 }
 

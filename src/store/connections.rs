@@ -101,7 +101,7 @@ pub async fn share_serving(
     id: ConnectionId,
     domain: &str,
 ) -> Result<Option<Serving>, StoreError> {
-    let serves = Expr::col((domains::Entity, domains::Column::ConnectionId)).equals((Entity, Column::Id));
+    let serves = super::domains::served_by(id);
     let belongs = Expr::col((organizations::Entity, organizations::Column::Id))
         .equals((Entity, Column::OrganizationId));
     let mut query = Query::select();

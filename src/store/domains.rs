@@ -9,10 +9,16 @@ use crate::model::id::{ConnectionId, DomainId};
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::state::DomainStatus;
 use crate::model::tenant::TenantScope;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
 
 fn of(scope: TenantScope) -> Condition {
     Condition::all().add(Column::OrganizationId.eq(scope.organization()))
+}
+
+/// Whether a connection serves the domain: its bare id stands among the others.
+pub(super) fn served_by(connection: ConnectionId) -> Expr {
+    Expr::col((Entity, Column::ConnectionIds)).like(format!("%{}%", connection.uuid()))
 }
 
 /// A domain of the organization.
@@ -43,7 +49,7 @@ pub async fn list_of_connection(
 ) -> Result<Vec<Domain>, StoreError> {
     Ok(Entity::find()
         .filter(of(scope))
-        .filter(Column::ConnectionId.eq(connection))
+        .filter(served_by(connection))
         .order_by_asc(Column::Name)
         .all(conn.inner())
         .await?)
@@ -55,15 +61,11 @@ pub async fn list_of_connections(
     scope: TenantScope,
     connections: &[ConnectionId],
 ) -> Result<Vec<Domain>, StoreError> {
-    if connections.is_empty() {
+    let any = connections.iter().fold(Condition::any(), |any, id| any.add(served_by(*id)));
+    if any.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(Entity::find()
-        .filter(of(scope))
-        .filter(Column::ConnectionId.is_in(connections.iter().copied()))
-        .order_by_asc(Column::Name)
-        .all(conn.inner())
-        .await?)
+    Ok(Entity::find().filter(of(scope)).filter(any).order_by_asc(Column::Name).all(conn.inner()).await?)
 }
 
 /// The verified domains assigned to the organization's directory.

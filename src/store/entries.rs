@@ -26,7 +26,7 @@ macro_rules! usual {
         concat!(
             " FROM saml_connections c
             JOIN organizations o ON o.id = c.organization_id
-            JOIN domains d ON d.organization_id = c.organization_id AND d.connection_id = c.id
+            JOIN domains d ON d.organization_id = c.organization_id AND position(c.id::text IN d.connection_ids) > 0
             JOIN links l ON l.organization_id = c.organization_id AND l.connection_id = c.id
             JOIN users u ON u.id = l.user_id
             JOIN members m ON m.organization_id = l.organization_id AND m.user_id = l.user_id

@@ -123,6 +123,7 @@ fn rows() -> BTreeMap<&'static str, (For, Value)> {
         ("list_invites", (Admins(&["invite:read"]), none())),
         ("get_invite", (Admins(&["invite:read"]), none())),
         ("revoke_invite", (Admins(&["invite:write"]), none())),
+        ("find_login_url", (Everybody, json!({ "email": "jo@acme.test" }))),
         ("accept_invite", (Everybody, json!({ "token": "pstn_inv_x" }))),
         (
             "create_api_key",

@@ -4,15 +4,15 @@ use super::Tag;
 use super::answer::{Answer, Done, Found, Listed, Made, if_match};
 use super::caller::Caller;
 use super::dto::{PageView, Time, id, id_field, page_request};
-use super::organizations::patch;
 use crate::http::payload::JsonBody;
+use crate::model::connection_ids::{self, ConnectionIds};
 use crate::model::id::{ConnectionId, DomainId, OrganizationId};
 use crate::model::state::DomainStatus;
 use crate::model::time::Timestamp;
+use crate::service::Error;
 use crate::service::domains::{self, Domain};
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
-use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Enum, Object, OpenApi};
 
 /// Where the proof of a domain stands.
@@ -67,9 +67,8 @@ pub struct DomainView {
     pub jit_provisioning_enabled: bool,
     /// Whether the directory speaks for addresses on this domain.
     pub scim_enabled: bool,
-    /// The SAML connection that serves the domain.
-    #[oai(skip_serializing_if_is_none)]
-    pub connection_id: Option<String>,
+    /// The SAML connections that serve the domain. Where several of them are active, people choose, in this order.
+    pub connection_ids: Vec<String>,
     pub created_at: Time,
     pub updated_at: Time,
 }
@@ -100,7 +99,7 @@ impl DomainView {
             verified_at: row.verified_at.map(Timestamp::to_datetime),
             jit_provisioning_enabled: row.jit_provisioning_enabled,
             scim_enabled: row.scim_enabled,
-            connection_id: row.connection_id.map(|id| id.to_string()),
+            connection_ids: row.connection_ids.as_slice().iter().map(ToString::to_string).collect(),
             created_at: row.created_at.to_datetime(),
             updated_at: row.updated_at.to_datetime(),
         }
@@ -126,13 +125,26 @@ pub struct UpdateDomain {
     pub jit_provisioning_enabled: Option<bool>,
     /// Needs the right to change trust.
     pub scim_enabled: Option<bool>,
-    /// A SAML connection of the organization; `null` takes the domain away from its connection. Needs the right to
-    /// change trust.
-    pub connection_id: MaybeUndefined<String>,
+    /// All SAML connections of the organization that are to serve the domain, at most 10, in the order in
+    /// which people are offered them; empty for none. Needs the right to change trust.
+    pub connection_ids: Option<Vec<String>>,
 }
 
 fn ids(caller: &Caller, organization: &str, domain: &str) -> Answer<(OrganizationId, DomainId)> {
     Ok((caller.organization(organization)?, id(domain)?))
+}
+
+fn connection_ids(texts: &[String]) -> Answer<ConnectionIds> {
+    if texts.len() > connection_ids::MOST {
+        let message = format!(
+            "{} were given; at most {} connections serve a domain.",
+            texts.len(),
+            connection_ids::MOST
+        );
+        return Err(Error::field("connection_ids", "too_many", message).into());
+    }
+    let ids = texts.iter().map(|text| id_field::<ConnectionId>("connection_ids", text));
+    Ok(ConnectionIds::new(ids.collect::<Result<Vec<_>, _>>()?))
 }
 
 pub struct DomainsApi;
@@ -202,15 +214,11 @@ impl DomainsApi {
     ) -> Answer<Found<DomainView>> {
         let (organization, domain) = ids(&caller, &organization_id, &domain_id)?;
         let expected = if_match(if_match_header.0.as_deref())?;
-        let connection_id = match patch(body.0.connection_id) {
-            Some(Some(text)) => Some(Some(id_field::<ConnectionId>("connection_id", &text)?)),
-            Some(None) => Some(None),
-            None => None,
-        };
+        let connection_ids = body.0.connection_ids.as_deref().map(connection_ids).transpose()?;
         let change = domains::UpdateDomain {
             jit_provisioning_enabled: body.0.jit_provisioning_enabled,
             scim_enabled: body.0.scim_enabled,
-            connection_id,
+            connection_ids,
         };
         let row =
             domains::update(caller.services(), &caller.ctx, organization, domain, expected, change).await?;

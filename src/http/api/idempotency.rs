@@ -23,7 +23,7 @@ const SECRETS: [&str; 4] = ["secret", "token", "link", "access_token"];
 /// The headers that belong to the answer itself; the others are about the request.
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::LOCATION, header::ETAG];
 /// Operations that need no credential.
-const PUBLIC: [&str; 1] = ["/invites/accept"];
+const PUBLIC: [&str; 2] = ["/invites/accept", "/login-url"];
 /// The end of the path of an operation that changes nothing, and so has nothing to keep.
 const DRY_RUN: &str = "/scim/dry-run";
 

@@ -19,6 +19,7 @@ pub mod groups;
 pub mod guides;
 pub mod idempotency;
 pub mod invites;
+mod login_url;
 pub mod me;
 pub mod members;
 pub mod organizations;
@@ -67,7 +68,12 @@ pub enum Tag {
 pub type Nouns = (
     organizations::OrganizationsApi,
     domains::DomainsApi,
-    (connections::ConnectionsApi, connection_trust::ConnectionTrustApi, saml_keys::SamlKeysApi),
+    (
+        connections::ConnectionsApi,
+        connection_trust::ConnectionTrustApi,
+        saml_keys::SamlKeysApi,
+        login_url::LoginUrlApi,
+    ),
     (directories::DirectoriesApi, directory_users::DirectoryUsersApi, guides::GuidesApi),
     scim_tokens::ScimTokensApi,
     scim_clients::ScimClientsApi,
@@ -88,7 +94,12 @@ pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
     let nouns = (
         organizations::OrganizationsApi,
         domains::DomainsApi,
-        (connections::ConnectionsApi, connection_trust::ConnectionTrustApi, saml_keys::SamlKeysApi),
+        (
+            connections::ConnectionsApi,
+            connection_trust::ConnectionTrustApi,
+            saml_keys::SamlKeysApi,
+            login_url::LoginUrlApi,
+        ),
         (directories::DirectoriesApi, directory_users::DirectoryUsersApi, guides::GuidesApi),
         scim_tokens::ScimTokensApi,
         scim_clients::ScimClientsApi,

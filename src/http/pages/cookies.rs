@@ -1,10 +1,12 @@
-//! The two cookies: the session's, and the one that binds a sign-in to the browser that began it.
+//! The cookies: the session's, the one that binds a sign-in to the browser that began it, and the way in that was
+//! chosen last where there are several.
 //!
 //! On https both are `__Host-` cookies. The binding one must come along when the IdP's page posts the response, which
 //! is a cross-site request, so it is `SameSite=None`. On plain http, which is for loopback only, browsers keep neither
 //! `Secure` nor `None`; there all ports of the machine are one site and `Lax` cookies come along.
 
 use crate::http::state::State;
+use crate::model::id::ConnectionId;
 use crate::model::secret::Token;
 use poem::http::HeaderValue;
 use poem::{Request, Response};
@@ -49,6 +51,25 @@ pub fn set_session(state: &State, response: &mut Response, token: &Token) {
 /// Takes the session from the browser.
 pub fn clear_session(state: &State, response: &mut Response) {
     add(response, &session_text(state.session_cookie(), "", state.https, "; Max-Age=0"));
+}
+
+/// How long the way in that was chosen is remembered: 180 days, in seconds.
+const WAY_KEPT: u32 = 180 * 24 * 60 * 60;
+
+/// The name of the cookie that remembers the way in.
+const fn way_cookie(state: &State) -> &'static str {
+    if state.https { "__Host-postern_way" } else { "postern_way" }
+}
+
+/// The way in that was chosen last in this browser. Says nothing but what to offer first: anybody can set it.
+pub fn way(state: &State, request: &Request) -> Option<ConnectionId> {
+    read(request, way_cookie(state))?.parse().ok()
+}
+
+/// Remembers the way in.
+pub fn set_way(state: &State, response: &mut Response, way: ConnectionId) {
+    let end = format!("; Max-Age={WAY_KEPT}");
+    add(response, &session_text(way_cookie(state), &way.to_string(), state.https, &end));
 }
 
 /// Binds the browser.

@@ -1,11 +1,14 @@
-//! `/login`: type an e-mail address, and be sent to where your organization signs you in. With `?email=` that
-//! happens at once. Which page comes depends on the address's domain alone (rule 17).
+//! `/login`: type an e-mail address, and be sent to where your organization signs you in; where it has several ways
+//! for the address, choose one, which is remembered. With `?email=` that happens at once, with `?connection=` too
+//! by that way, with `?choose=1` never by the remembered one. Which page comes depends on the address's domain alone
+//! (rule 17).
 
 use super::{cookies, limit, page, problem, see_other};
 use crate::http::payload::Problem;
 use crate::http::state::State;
 use crate::model::email::EmailAddress;
-use crate::service::sign_in::{self, ReturnTo, Start};
+use crate::service::cache::KnownWay;
+use crate::service::sign_in::{self, Beginning, ReturnTo, Start};
 use askama::Template;
 use poem::http::StatusCode;
 use poem::{Body, Request, Response, Result};
@@ -15,7 +18,19 @@ use poem::{Body, Request, Response, Result};
 struct LoginPage<'a> {
     email: &'a str,
     return_to: Option<&'a str>,
+    choose: bool,
+    /// Whether a way is remembered that could be another one.
+    remembered: bool,
     error: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "choose.html", config = "src/http/pages/askama.toml")]
+struct ChoosePage<'a> {
+    email: &'a str,
+    return_to: Option<&'a str>,
+    ways: &'a [KnownWay],
+    again: &'a str,
 }
 
 #[derive(Template)]
@@ -30,6 +45,8 @@ struct NoWayInPage<'a> {
 struct Fields {
     email: Option<String>,
     return_to: Option<String>,
+    connection: Option<String>,
+    choose: Option<String>,
 }
 
 impl Fields {
@@ -40,6 +57,8 @@ impl Fields {
             match name.as_str() {
                 "email" => fields.email.get_or_insert(value),
                 "return_to" => fields.return_to.get_or_insert(value),
+                "connection" => fields.connection.get_or_insert(value),
+                "choose" => fields.choose.get_or_insert(value),
                 _ => continue,
             };
         }
@@ -68,7 +87,13 @@ pub async fn show(request: &Request) -> Result<Response> {
         return start(request, fields, false).await;
     }
     let return_to = fields.return_to()?;
-    let shown = LoginPage { email: "", return_to: return_to.as_ref().map(ReturnTo::as_str), error: None };
+    let shown = LoginPage {
+        email: "",
+        return_to: return_to.as_ref().map(ReturnTo::as_str),
+        choose: fields.choose.is_some(),
+        remembered: cookies::way(State::of(request)?, request).is_some() && fields.choose.is_none(),
+        error: None,
+    };
     Ok(page(StatusCode::OK, &shown))
 }
 
@@ -89,7 +114,9 @@ async fn start(request: &Request, fields: Fields, own_page: bool) -> Result<Resp
         Err(error) => {
             let typed: String = typed.chars().take(254).collect();
             let return_to = return_to.as_ref().map(ReturnTo::as_str);
-            let shown = LoginPage { email: &typed, return_to, error: Some(error.to_string()) };
+            let choose = fields.choose.is_some();
+            let error = Some(error.to_string());
+            let shown = LoginPage { email: &typed, return_to, choose, remembered: false, error };
             return Ok(page(StatusCode::BAD_REQUEST, &shown));
         }
     };
@@ -108,7 +135,10 @@ async fn start(request: &Request, fields: Fields, own_page: bool) -> Result<Resp
         &ctx,
         Start {
             address: &address,
-            return_to,
+            // An id that is none, or none of the ways, is as good as no choice.
+            chosen: fields.connection.and_then(|id| id.parse().ok()),
+            remembered: cookies::way(state, request).filter(|_| fields.choose.is_none()),
+            return_to: return_to.clone(),
             browser: browser.as_deref(),
             session: session.as_deref(),
             own_page,
@@ -116,10 +146,24 @@ async fn start(request: &Request, fields: Fields, own_page: bool) -> Result<Resp
     )
     .await
     .map_err(|error| problem(&error))?;
-    let Some(begun) = begun else {
-        return Ok(page(StatusCode::NOT_FOUND, &NoWayInPage { domain: address.domain(), again: &again }));
+    let begun = match begun {
+        Beginning::Begun(begun) => begun,
+        Beginning::Choose(known) => {
+            let return_to = return_to.as_ref().map(ReturnTo::as_str);
+            let email = address.as_str();
+            return Ok(page(
+                StatusCode::OK,
+                &ChoosePage { email, return_to, ways: &known.ways, again: &again },
+            ));
+        }
+        Beginning::NoWay => {
+            return Ok(page(StatusCode::NOT_FOUND, &NoWayInPage { domain: address.domain(), again: &again }));
+        }
     };
     let mut response = see_other(&begun.redirect)?;
     cookies::set_browser(state, &mut response, &begun.browser);
+    if let Some(way) = begun.remember {
+        cookies::set_way(state, &mut response, way);
+    }
     Ok(response)
 }

@@ -2,7 +2,6 @@
 //! failed to anybody else.
 
 use super::frame::{self, Answer};
-use crate::protocol::saml::Certificate;
 use crate::protocol::saml::signature::{SignatureVerifier, VerifierError};
 use std::io::{self, BufReader, Read};
 use std::os::fd::OwnedFd;
@@ -141,11 +140,10 @@ impl VerifierProcesses {
 }
 
 impl SignatureVerifier for VerifierProcesses {
-    fn signed_bytes(&self, document: &str, certificate: &Certificate) -> Result<String, VerifierError> {
-        let der = certificate.der();
+    fn signed_bytes(&self, document: &str, certificate: &[u8]) -> Result<String, VerifierError> {
         let refused = |answer: Answer| answer.map_err(VerifierError::Refused);
         if let Some(process) = self.waiting() {
-            match self.asked(process, document, der) {
+            match self.asked(process, document, certificate) {
                 Ok(answer) => return refused(answer),
                 Err(Failure::Late) => return Err(late()),
                 // It may have ended long ago: a new one gets the same question, once.
@@ -153,7 +151,7 @@ impl SignatureVerifier for VerifierProcesses {
             }
         }
         let (process, _) = self.start().map_err(VerifierError::Unavailable)?;
-        match self.asked(process, document, der) {
+        match self.asked(process, document, certificate) {
             Ok(answer) => refused(answer),
             Err(Failure::Late) => Err(late()),
             Err(Failure::Gone(error)) => {

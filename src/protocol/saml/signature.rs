@@ -137,11 +137,12 @@ const ALLOWED: [AllowedSignatureAlgorithm; 6] = [
 
 /// An XML signature library, so that another can take samael's place.
 pub trait SignatureVerifier: Send + Sync {
-    /// Verifies the one signature in the document with one certificate and returns the exact bytes that were digested.
+    /// Verifies the one signature in the document with one certificate (as DER) and returns the exact bytes that were
+    /// digested.
     ///
     /// # Errors
     /// See [`VerifierError`].
-    fn signed_bytes(&self, document: &str, certificate: &Certificate) -> Result<String, VerifierError>;
+    fn signed_bytes(&self, document: &str, certificate: &[u8]) -> Result<String, VerifierError>;
 }
 
 /// Why a library gives no bytes back; each holds a sentence for the log.
@@ -158,8 +159,8 @@ pub enum VerifierError {
 pub struct XmlsecVerifier;
 
 impl SignatureVerifier for XmlsecVerifier {
-    fn signed_bytes(&self, document: &str, certificate: &Certificate) -> Result<String, VerifierError> {
-        let certificates = [CertificateDer::from(certificate.der().to_vec())];
+    fn signed_bytes(&self, document: &str, certificate: &[u8]) -> Result<String, VerifierError> {
+        let certificates = [CertificateDer::from(certificate.to_vec())];
         // samael has unwraps on its paths; one of them must not take the worker thread with it.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             Crypto::reduce_xml_to_signed_with_allowed_algorithms(
@@ -223,7 +224,7 @@ pub(super) fn verify(
     }
     let refused = |problem: String| SamlRefusal::VerifierRefused { problem: shown(&problem) };
     let document = doc.standalone(text, relied_on.parent, relied_on.key_info);
-    let bytes = verifier.signed_bytes(&document, certificate).map_err(|error| match error {
+    let bytes = verifier.signed_bytes(&document, certificate.der()).map_err(|error| match error {
         VerifierError::Refused(problem) => refused(problem),
         VerifierError::Unavailable(problem) => SamlRefusal::VerifierUnavailable { problem },
     })?;

@@ -21,6 +21,7 @@ pub use options::GivenOptions;
 use super::organizations::{difference, expect_version, reach};
 use super::permissions::{Action, may};
 use super::{Ctx, Error, FieldError, Services, Settings, saml_keys};
+use crate::model::connection_ids;
 use crate::model::event::EventKind;
 use crate::model::id::{ConnectionId, DomainId, OrganizationId};
 use crate::model::page::{Page, PageRequest};
@@ -184,8 +185,7 @@ pub async fn create(
     Ok(assigned)
 }
 
-/// Makes the connection serve exactly these domains; tells whether that changed anything. Domains of another
-/// connection move to this one. The caller has locked the connection's row and checked the right to change trust
+/// Makes the connection serve exactly these domains, beside the other connections that serve them. The caller has locked the connection's row and checked the right to change trust
 /// where there is a difference.
 async fn assign(
     services: &Services,
@@ -207,18 +207,24 @@ async fn assign(
             }
             continue;
         };
-        let target = if wanted.contains(&id) {
-            Some(connection)
-        } else if domain.connection_id == Some(connection) {
-            None
+        let before = domain.connection_ids.clone();
+        if wanted.contains(&id) {
+            domain.connection_ids.add(connection);
         } else {
-            continue;
-        };
-        if domain.connection_id == target {
+            domain.connection_ids.remove(connection);
+        }
+        if domain.connection_ids == before {
             continue;
         }
-        let changed = json!({ "connection_id": { "from": domain.connection_id, "to": target } });
-        domain.connection_id = target;
+        if domain.connection_ids.as_slice().len() > connection_ids::MOST {
+            let message = format!(
+                "{} is served by {} connections, the most there can be.",
+                domain.name,
+                connection_ids::MOST
+            );
+            return Err(Error::field("domain_ids", "too_many", message));
+        }
+        let changed = json!({ "connection_ids": { "from": before, "to": domain.connection_ids } });
         domain.updated_at = ctx.now;
         store::domains::update(tx, scope, domain).await?;
         let data = json!({ "changed": changed });
@@ -240,7 +246,7 @@ pub async fn list(
     let domains = store::domains::list_of_connections(&services.db, scope, &ids).await?;
     let metadata = store::idp_metadata::list(&services.db, scope, &ids).await?;
     Ok(page.map(|connection| {
-        let own = domains.iter().filter(|d| d.connection_id == Some(connection.id)).cloned().collect();
+        let own = domains.iter().filter(|d| d.connection_ids.contains(connection.id)).cloned().collect();
         let metadata = metadata.iter().find(|m| m.connection_id == connection.id).cloned();
         Assigned { connection, domains: own, metadata }
     }))

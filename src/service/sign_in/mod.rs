@@ -15,7 +15,7 @@ mod verify;
 pub use refusal::{Reason, Refusal};
 pub use return_to::{ReturnTo, ReturnToError};
 
-use super::cache::KnownConnection;
+use super::cache::{KnownConnection, KnownWaysIn};
 use super::sessions::{self, Opening, Session};
 use super::{Ctx, Error, Services, connections, discovery};
 use crate::model::actor::Actor;
@@ -45,6 +45,10 @@ const LONGEST_KEPT: usize = 1024;
 #[derive(Debug)]
 pub struct Start<'a> {
     pub address: &'a EmailAddress,
+    /// The way that was chosen, where there are several.
+    pub chosen: Option<ConnectionId>,
+    /// The way that was taken last in this browser; counts where nothing was chosen.
+    pub remembered: Option<ConnectionId>,
     /// Where to go afterwards.
     pub return_to: Option<ReturnTo>,
     /// The browser's binding cookie, if it has one already: several attempts share it.
@@ -55,6 +59,17 @@ pub struct Start<'a> {
     pub own_page: bool,
 }
 
+/// What becomes of somebody who wants to sign in.
+#[derive(Debug)]
+pub enum Beginning {
+    /// To the IdP.
+    Begun(Begun),
+    /// One of several ways has to be chosen first.
+    Choose(KnownWaysIn),
+    /// Nobody signs in through SAML at this domain.
+    NoWay,
+}
+
 /// A sign-in that has begun.
 #[derive(Debug)]
 pub struct Begun {
@@ -62,20 +77,33 @@ pub struct Begun {
     pub redirect: String,
     /// What the browser's binding cookie must hold.
     pub browser: Token,
+    /// The way to remember, where there were several.
+    pub remember: Option<ConnectionId>,
 }
 
-/// Begins a sign-in: writes the attempt down and gives the IdP's address with the request in it. `None` if nobody
-/// signs in through SAML at the address's domain; nothing here depends on more of the address (rule 17).
+/// Begins a sign-in: writes the attempt down and gives the IdP's address with the request in it. Nothing here depends
+/// on more of the address than its domain (rule 17).
 ///
 /// # Errors
 /// Those of the database; [`Error::Internal`] if the connection's sign-on address is unusable, which activation
 /// prevents.
-pub async fn begin(services: &Services, ctx: &Ctx, start: Start<'_>) -> Result<Option<Begun>, Error> {
-    let Some(way) = discovery::way_in(services, start.address.domain()).await? else { return Ok(None) };
-    let scope = TenantScope::established(way.organization);
+pub async fn begin(services: &Services, ctx: &Ctx, start: Start<'_>) -> Result<Beginning, Error> {
+    let Some(known) = discovery::ways_in(services, start.address.domain()).await? else {
+        return Ok(Beginning::NoWay);
+    };
+    let among = |wanted: Option<ConnectionId>| known.ways.iter().find(|way| Some(way.connection) == wanted);
+    let way = match &known.ways[..] {
+        [only] => only,
+        _ => match among(start.chosen).or_else(|| among(start.remembered)) {
+            Some(way) => way,
+            None => return Ok(Beginning::Choose(known)),
+        },
+    };
+    let remember = (known.ways.len() > 1).then_some(way.connection);
+    let scope = TenantScope::established(known.organization);
     let connection = store::connections::find(&services.db, scope, way.connection).await?;
     let Some(connection) = connection.filter(|found| found.status == ConnectionStatus::Active) else {
-        return Ok(None);
+        return Ok(Beginning::NoWay);
     };
     let browser = start
         .browser
@@ -87,7 +115,7 @@ pub async fn begin(services: &Services, ctx: &Ctx, start: Start<'_>) -> Result<O
     let request = request_id(bits);
     let attempt = SignInAttempt {
         id: SignInAttemptId::new(ctx.now, &*services.random),
-        organization_id: way.organization,
+        organization_id: known.organization,
         connection_id: connection.id,
         request_hash: TokenHash::of_request_id(&request),
         browser_hash: browser.hash(),
@@ -119,7 +147,7 @@ pub async fn begin(services: &Services, ctx: &Ctx, start: Start<'_>) -> Result<O
     let tx = services.begin().await?;
     store::sign_in_attempts::insert(&tx, attempt).await?;
     tx.commit().await?;
-    Ok(Some(Begun { redirect: redirect.into(), browser }))
+    Ok(Beginning::Begun(Begun { redirect: redirect.into(), browser, remember }))
 }
 
 /// What arrived at an assertion consumer service.

@@ -1,7 +1,8 @@
 //! Table `domains`. A domain that an organization claims.
 
+use crate::model::connection_ids::ConnectionIds;
 use crate::model::dns_name::DomainName;
-use crate::model::id::{ConnectionId, DomainId, OrganizationId};
+use crate::model::id::{DomainId, OrganizationId};
 use crate::model::state::DomainStatus;
 use crate::model::time::Timestamp;
 use sea_orm::entity::prelude::*;
@@ -22,7 +23,8 @@ pub struct Model {
     pub last_result: Option<String>,
     pub jit_provisioning_enabled: bool,
     pub scim_enabled: bool,
-    pub connection_id: Option<ConnectionId>,
+    /// The connections that serve it.
+    pub connection_ids: ConnectionIds,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: i64,

@@ -223,7 +223,7 @@ on_both! {
         app.get(&own).session(&elsewhere).send().await.expect(200);
         let domain = format!("/api/v1/organizations/{org}/domains/{domain}");
         let domain = app.get(&domain).operator().send().await.expect(200).json();
-        assert!(domain.get("connection_id").is_none() && domain["status"] == "verified", "{domain}");
+        assert!(domain["connection_ids"] == json!([]) && domain["status"] == "verified", "{domain}");
         let left = app.get(&connections(&org)).operator().send().await.expect(200).json();
         assert_eq!((left["data"].as_array().map(Vec::len), &left["data"][0]["name"]), (Some(1), &json!("Entra")));
     }
@@ -387,7 +387,7 @@ on_both! {
         assert_eq!(events[0].data["changed"]["idp_entity_id"]["to"], "https://idp.example/another");
     }
 
-    async fn domains_move_between_the_connections_of_one_organization_only(app: TestApp) {
+    async fn connections_of_one_organization_share_domains_and_no_others(app: TestApp) {
         let (org, elsewhere) = (app.organization("Acme").await, app.organization("Other").await);
         let (a, b) = (app.domain(&org, "a.test").await, app.domain(&org, "b.test").await);
         let foreign = app.domain(&elsewhere, "other.test").await;
@@ -396,8 +396,15 @@ on_both! {
         let first = create(&app, &org, &first).await;
         app.clock.advance(Duration::from_millis(1));
         let second = create(&app, &org, &complete("Second")).await;
-        let moved = app.patch(&second).operator().json(&json!({ "domain_ids": [b] })).send().await.expect(200);
-        assert_eq!(moved.json()["domain_ids"], json!([b]));
+        let shared = app.patch(&second).operator().json(&json!({ "domain_ids": [b] })).send().await.expect(200);
+        assert_eq!(shared.json()["domain_ids"], json!([b]));
+        assert_eq!(read(&app, &first).await["domain_ids"], json!([a, b]), "both serve it");
+        let domain = format!("/api/v1/organizations/{org}/domains/{b}");
+        let ids = app.get(&domain).operator().send().await.expect(200).json();
+        assert_eq!(ids["connection_ids"], json!([id_of(&first).to_string(), id_of(&second).to_string()]));
+        // The other way round, from the domain: it leaves the one and stays with the other.
+        let only = json!({ "connection_ids": [id_of(&second).to_string()] });
+        app.patch(&domain).operator().json(&only).send().await.expect(200);
         assert_eq!(read(&app, &first).await["domain_ids"], json!([a]));
         let body = json!({ "domain_ids": [a, foreign], "name": "Never" });
         let problem = app.patch(&second).operator().json(&body).send().await.problem(400, "invalid_request");

@@ -269,12 +269,12 @@ on_both! {
 
         let first = app.get(&path).operator().send().await.expect(200);
         let etag = first.header("etag").expect("an ETag").to_owned();
-        let set = json!({ "jit_provisioning_enabled": true, "scim_enabled": true, "connection_id": connection });
+        let set = json!({ "jit_provisioning_enabled": true, "scim_enabled": true, "connection_ids": [connection] });
         let set = app.patch(&path).operator().header("if-match", &etag).json(&set).send().await.expect(200);
         assert_ne!(set.header("etag"), Some(etag.as_str()));
         let now = set.json();
         assert_eq!((&now["jit_provisioning_enabled"], &now["scim_enabled"]), (&json!(true), &json!(true)));
-        assert_eq!(now["connection_id"], connection.as_str());
+        assert_eq!(now["connection_ids"], json!([connection]));
         // Who read the version before must read again.
         let late = app.patch(&path).operator().header("if-match", &etag).json(&json!({ "scim_enabled": false }));
         late.send().await.problem(412, "precondition_failed");
@@ -283,16 +283,17 @@ on_both! {
         // Absent leaves alone.
         let same = app.patch(&path).operator().json(&json!({})).send().await.expect(200);
         assert_eq!((same.json(), same.header("etag")), (now, set.header("etag")));
-        // null clears what can be cleared.
-        let cleared = app.patch(&path).operator().json(&json!({ "connection_id": null })).send().await.expect(200);
+        // An empty list takes the connections away.
+        let cleared = app.patch(&path).operator().json(&json!({ "connection_ids": [] })).send().await.expect(200);
         let cleared = cleared.json();
-        assert!(cleared.get("connection_id").is_none(), "{cleared}");
+        assert_eq!(cleared["connection_ids"], json!([]));
         assert_eq!(cleared["scim_enabled"], true);
         // What cannot be changed is refused by name.
         for (body, field) in [
             (json!({ "name": "evil.test" }), "name"),
             (json!({ "status": "verified" }), "status"),
-            (json!({ "connection_id": id }), "connection_id"),
+            (json!({ "connection_ids": [id] }), "connection_ids"),
+            (json!({ "connection_ids": vec![&connection; 11] }), "at most 10"),
             (json!({ "scim_enabled": "yes" }), "scim_enabled"),
         ] {
             let answer = app.patch(&path).operator().json(&body).send().await.expect(400);
@@ -326,13 +327,13 @@ on_both! {
                 app.dns.set(text(wanted, "record_name"), &[text(wanted, "record_value")]);
                 app.post(&format!("{path}/verify")).bearer(&writer).send().await.expect(200);
             }
-            for body in [json!({ "scim_enabled": true }), json!({ "connection_id": connection })] {
+            for body in [json!({ "scim_enabled": true }), json!({ "connection_ids": [connection] })] {
                 let refused = app.patch(&path).bearer(&writer).json(&body).send().await;
                 assert!(text(&refused.problem(403, "scope_missing"), "detail").contains("trust"));
                 app.patch(&path).bearer(&trusted).json(&body).send().await.expect(200);
                 app.patch(&path).bearer(&writer).json(&body).send().await.expect(200);
             }
-            let back = json!({ "scim_enabled": false, "connection_id": null });
+            let back = json!({ "scim_enabled": false, "connection_ids": [] });
             app.patch(&path).bearer(&writer).json(&back).send().await.problem(403, "scope_missing");
             app.patch(&path).bearer(&trusted).json(&back).send().await.expect(200);
             let jit = json!({ "jit_provisioning_enabled": !proven });
@@ -381,7 +382,7 @@ on_both! {
         let path = format!("{}/{own_domain}", domains(&own));
         let mut answers = Vec::new();
         for id in [connection.as_str(), "con_01h455vb4pex5vsknk084sn02q"] {
-            let body = json!({ "connection_id": id });
+            let body = json!({ "connection_ids": [id] });
             let problem = app.patch(&path).bearer(&key).json(&body).send().await.problem(400, "invalid_request");
             answers.push(problem["errors"].clone());
         }
@@ -409,7 +410,7 @@ on_both! {
 
     async fn the_way_in_is_open_only_while_everything_stands(app: TestApp) {
         let way_in = async || {
-            postern::service::discovery::way_in(app.services(), "Acme.test.").await.expect("an answer")
+            postern::service::discovery::ways_in(app.services(), "Acme.test.").await.expect("an answer")
         };
         let org = app.organization("Acme").await;
         let id = app.domain(&org, "acme.test").await;
@@ -418,20 +419,20 @@ on_both! {
         let connections = format!("/api/v1/organizations/{org}/saml-connections");
         let body = super::connections::complete("Okta");
         let connection = app.post(&connections).operator().json(&body).send().await.expect(201).id();
-        let assigned = json!({ "connection_id": connection });
+        let assigned = json!({ "connection_ids": [connection] });
         app.patch(&path).operator().json(&assigned).send().await.expect(200);
         assert_eq!(way_in().await, None, "a draft");
         let activate = format!("{connections}/{connection}/activate");
         let open = async || {
             app.post(&activate).operator().json(&json!({ "skip_test": true })).send().await.expect(200);
             let found = way_in().await.expect("a way in");
-            assert_eq!((found.organization.to_string(), found.connection.to_string()), (org.clone(), connection.clone()));
+            assert_eq!((found.organization.to_string(), found.ways[0].connection.to_string()), (org.clone(), connection.clone()));
         };
         open().await;
         app.post(&format!("{connections}/{connection}/deactivate")).operator().send().await.expect(200);
         assert_eq!(way_in().await, None, "at once");
         open().await;
-        app.patch(&path).operator().json(&json!({ "connection_id": null })).send().await.expect(200);
+        app.patch(&path).operator().json(&json!({ "connection_ids": [] })).send().await.expect(200);
         assert_eq!(way_in().await, None, "at once");
         app.patch(&path).operator().json(&assigned).send().await.expect(200);
         open().await;

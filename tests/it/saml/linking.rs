@@ -40,7 +40,7 @@ async fn session(app: &TestApp, org: &str, user: &str) -> Person {
     let (token, _) =
         sessions::open(services, &tx, &organization, user, opening, now).await.expect("a session");
     tx.commit().await.expect("committed");
-    Person { session: Some(token.reveal().to_owned()), binding: None }
+    Person { session: Some(token.reveal().to_owned()), binding: None, way: None }
 }
 
 on_both! {
@@ -217,7 +217,7 @@ on_both! {
         let response = acme.sign(&acme.response(&app, &begun, "s-1", "jo@acme.test"));
         owner.post(&app, &acme, &response).await.expect(303);
         assert_eq!(owner.me(&app).await.expect(200).json()["role"], "owner");
-        Person { session: Some(before), binding: None }.me(&app).await.expect(401);
+        Person { session: Some(before), binding: None, way: None }.me(&app).await.expect(401);
         Person::new().sign_in(&app, &acme, "s-1", "jo@acme.test").await.expect(303);
     }
 }

@@ -13,6 +13,7 @@ mod sessions;
 mod sign_in;
 mod simplesamlphp;
 mod verifier;
+mod ways_in;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -38,11 +39,13 @@ pub struct Tenant {
     pub key: SigningKey,
 }
 
-/// A browser, with the two cookies that count.
+/// A browser, with the cookies that count.
 #[derive(Debug, Default, Clone)]
 pub struct Person {
     pub binding: Option<String>,
     pub session: Option<String>,
+    /// The way in that was chosen last.
+    pub way: Option<String>,
 }
 
 /// A sign-in that was sent to the IdP.
@@ -89,6 +92,9 @@ impl Tenant {
         let skip = json!({ "skip_test": true });
         let activate = format!("{connections}/{connection}/activate");
         app.post(&activate).operator().json(&skip).send().await.expect(200);
+        let alone = json!({ "connection_ids": [connection] });
+        let path = format!("/api/v1/organizations/{org}/domains/{domain_id}");
+        app.patch(&path).operator().json(&alone).send().await.expect(200);
         Self {
             entity_id: text(&made, "entity_id").to_owned(),
             acs_url: text(&made, "acs_url").to_owned(),
@@ -186,13 +192,20 @@ impl Person {
 
     fn cookies(&self) -> String {
         let pair = |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("{name}={value}"));
-        let pairs = [pair("postern_browser", &self.binding), pair("postern_session", &self.session)];
+        let pairs = [
+            pair("postern_browser", &self.binding),
+            pair("postern_session", &self.session),
+            pair("postern_way", &self.way),
+        ];
         pairs.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 
     fn take(&mut self, answer: &Answer) {
         if let Some(value) = set_cookie(answer, "postern_browser") {
             self.binding = Some(value);
+        }
+        if let Some(value) = set_cookie(answer, "postern_way") {
+            self.way = Some(value);
         }
         if let Some(value) = set_cookie(answer, "postern_session") {
             self.session = Some(value).filter(|value| !value.is_empty());
@@ -248,7 +261,7 @@ impl Person {
     }
 }
 
-fn begun(answer: &Answer) -> Begun {
+pub fn begun(answer: &Answer) -> Begun {
     let url = Url::parse(answer.header("location").expect("a redirect")).expect("an address");
     let value = |name: &str| url.query_pairs().find(|(n, _)| n == name).map(|(_, v)| v.into_owned());
     let state = value("RelayState").expect("a state");

@@ -142,7 +142,7 @@ fn an_assertion_is_verified_with_the_namespaces_around_it() {
 fn the_library_sees_the_signed_element_alone() {
     struct Seen(std::sync::Mutex<String>);
     impl SignatureVerifier for Seen {
-        fn signed_bytes(&self, document: &str, certificate: &Certificate) -> Result<String, VerifierError> {
+        fn signed_bytes(&self, document: &str, certificate: &[u8]) -> Result<String, VerifierError> {
             document.clone_into(&mut self.0.lock().unwrap());
             XmlsecVerifier.signed_bytes(document, certificate)
         }

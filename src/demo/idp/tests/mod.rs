@@ -83,7 +83,7 @@ pub(super) fn check(xml: &str) -> Result<VerifiedAssertion, SamlRefusal> {
 pub(super) fn refused(xml: &str) -> &'static str {
     struct Unreachable;
     impl SignatureVerifier for Unreachable {
-        fn signed_bytes(&self, document: &str, _: &Certificate) -> Result<String, VerifierError> {
+        fn signed_bytes(&self, document: &str, _: &[u8]) -> Result<String, VerifierError> {
             panic!("reached the signature library: {document}");
         }
     }
