@@ -96,7 +96,7 @@ impl App {
         };
         let limit_clock = overrides.limit_clock.clone().unwrap_or_default();
         let background = !overrides.no_background;
-        let services = Arc::new(open_services(config, overrides).await?);
+        let services = Arc::new(Box::pin(open_services(config, overrides)).await?);
         // The first key is made now rather than in the first sign-in.
         access_tokens::load_keys(&services).await.map_err(|error| AppError::Fault(error.to_string()))?;
         Ok(Self { config: config.clone(), services, limit_clock, background, lock })
@@ -158,7 +158,7 @@ impl App {
 pub async fn open_services(config: &Config, overrides: Overrides) -> Result<Services, AppError> {
     let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
     let random = overrides.random.unwrap_or_else(|| Arc::new(SystemRandom));
-    let (txt, addresses) = lookups(config, overrides.txt, overrides.addresses)?;
+    let Lookups { txt, addresses } = lookups(config, overrides.txt, overrides.addresses)?;
     let web_settings = WebSettings {
         allowed: config.saml.metadata_allowed_ranges.clone(),
         // The request that asks for it must be able to tell how it went.
@@ -194,17 +194,23 @@ pub async fn open_services(config: &Config, overrides: Overrides) -> Result<Serv
     })
 }
 
+/// Where DNS is asked.
+struct Lookups {
+    txt: Arc<dyn TxtLookup>,
+    addresses: Arc<dyn AddressLookup>,
+}
+
 /// Where DNS is asked: by one resolver, unless others stand in for it.
 fn lookups(
     config: &Config,
     txt: Option<Arc<dyn TxtLookup>>,
     addresses: Option<Arc<dyn AddressLookup>>,
-) -> Result<(Arc<dyn TxtLookup>, Arc<dyn AddressLookup>), AppError> {
+) -> Result<Lookups, AppError> {
     if let (Some(txt), Some(addresses)) = (&txt, &addresses) {
-        return Ok((Arc::clone(txt), Arc::clone(addresses)));
+        return Ok(Lookups { txt: Arc::clone(txt), addresses: Arc::clone(addresses) });
     }
     let resolver = Arc::new(Resolver::new(&dns_settings(config)).map_err(AppError::Resolver)?);
-    Ok((txt.unwrap_or_else(|| resolver.clone()), addresses.unwrap_or(resolver)))
+    Ok(Lookups { txt: txt.unwrap_or_else(|| resolver.clone()), addresses: addresses.unwrap_or(resolver) })
 }
 
 /// How DNS is asked.

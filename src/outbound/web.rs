@@ -198,7 +198,7 @@ impl WebClient {
             .get(target.url.clone())
             .header("accept", "application/samlmetadata+xml, application/xml, text/xml, */*;q=0.5")
             .header("accept-encoding", "identity");
-        let mut answer = request.send().await.map_err(|error| self.failure(target, &error))?;
+        let mut answer = request.send().await.map_err(|error| failure(target, &error))?;
         let status = answer.status();
         if status.is_redirection() {
             let to = answer.headers().get("location").and_then(|value| value.to_str().ok());
@@ -222,7 +222,7 @@ impl WebClient {
             return Err(too_large);
         }
         let mut document = Vec::new();
-        while let Some(piece) = answer.chunk().await.map_err(|error| self.failure(target, &error))? {
+        while let Some(piece) = answer.chunk().await.map_err(|error| failure(target, &error))? {
             if document.len() + piece.len() > limit {
                 return Err(too_large);
             }
@@ -230,34 +230,35 @@ impl WebClient {
         }
         Ok(document)
     }
-
-    fn failure(&self, target: &Target, error: &reqwest::Error) -> FetchError {
-        let host = target.host.clone();
-        let mut problem = None;
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            if let Some(found) = inner.downcast_ref::<openssl::ssl::Error>() {
-                problem = Some(found.to_string());
-            }
-            if let Some(found) = inner.downcast_ref::<openssl::error::ErrorStack>() {
-                problem = Some(found.to_string());
-            }
-            if problem.is_none() && inner.to_string().contains("certificate") {
-                problem = Some(inner.to_string());
-            }
-            cause = inner.source();
-        }
-        match problem {
-            Some(problem) => FetchError::Tls { host, problem: cut(&plain(&problem)) },
-            None if error.is_connect() => FetchError::Connect { host, port: target.port },
-            None => FetchError::Broken { host },
-        }
-    }
 }
 
 impl Web for WebClient {
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Vec<u8>, FetchError>> {
         Box::pin(self.get(url))
+    }
+}
+
+/// What a failure of the client means to whoever typed the URL.
+fn failure(target: &Target, error: &reqwest::Error) -> FetchError {
+    let host = target.host.clone();
+    let mut problem = None;
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(found) = inner.downcast_ref::<openssl::ssl::Error>() {
+            problem = Some(found.to_string());
+        }
+        if let Some(found) = inner.downcast_ref::<openssl::error::ErrorStack>() {
+            problem = Some(found.to_string());
+        }
+        if problem.is_none() && inner.to_string().contains("certificate") {
+            problem = Some(inner.to_string());
+        }
+        cause = inner.source();
+    }
+    match problem {
+        Some(problem) => FetchError::Tls { host, problem: cut(&plain(&problem)) },
+        None if error.is_connect() => FetchError::Connect { host, port: target.port },
+        None => FetchError::Broken { host },
     }
 }
 

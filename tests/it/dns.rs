@@ -6,10 +6,10 @@ use std::{net::Ipv4Addr, time::Duration};
 use postern::{
     demo::dns::{Fault, NameServer, Transport},
     model::{
-        dns_answer::{LookupFailure, TxtAnswer},
+        dns_answer::{AddressAnswer, LookupFailure, TxtAnswer},
         dns_name::DomainName,
     },
-    outbound::dns::{DnsSettings, Resolver, TxtLookup},
+    outbound::dns::{AddressLookup, DnsSettings, Resolver, TxtLookup},
     protocol::dns_challenge::{Challenge, ChallengeLabel, Mistake, Outcome, challenge_value},
     service::dns_check::check_challenge,
 };
@@ -242,4 +242,26 @@ async fn a_silent_server_does_not_hold_a_check_beyond_its_time() {
     let begun = std::time::Instant::now();
     assert_eq!(check(&resolver).await, Outcome::Unknown { failure: LookupFailure::Timeout });
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn addresses_are_learned_through_aliases_too() {
+    let (server, resolver) = set_up().await;
+    server.set_a("idp.acme.test", Ipv4Addr::new(192, 0, 2, 7));
+    server.set_cname("alias.acme.test", "idp.acme.test");
+    server.set_txt("text.acme.test", &["no address"]);
+    let four = AddressAnswer::Found(vec![Ipv4Addr::new(192, 0, 2, 7).into()]);
+    for (name, expected) in [
+        ("idp.acme.test", four.clone()),
+        ("alias.acme.test", four.clone()),
+        ("text.acme.test", AddressAnswer::NoAddresses),
+        ("absent.acme.test", AddressAnswer::NoName),
+    ] {
+        assert_eq!(resolver.addresses(name).await, expected, "{name}");
+    }
+    server.set_fault_everywhere(Some(Fault::ServerFailure));
+    let failed = resolver.addresses("idp.acme.test").await;
+    assert!(matches!(failed, AddressAnswer::Failed(LookupFailure::ServerFailure { .. })), "{failed:?}");
+    server.set_fault_everywhere(None);
+    assert_eq!(resolver.addresses("idp.acme.test").await, four, "nothing is answered from a cache");
 }

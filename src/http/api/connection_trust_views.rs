@@ -3,6 +3,7 @@
 
 use super::dto::Time;
 use crate::model::state::{CertificateSource, CertificateState, MetadataSignature, SloBinding};
+use crate::model::time::Timestamp;
 use crate::protocol::saml::Certificate;
 use crate::protocol::saml::certificate::KeyKind;
 use crate::service::Error;
@@ -66,7 +67,7 @@ impl CertificateView {
             turn: if later { Turn::Next } else { Turn::Current },
             source: held.source,
             first_seen_at: held.first_seen.to_datetime(),
-            missing_since: held.missing_since.map(crate::model::time::Timestamp::to_datetime),
+            missing_since: held.missing_since.map(Timestamp::to_datetime),
         }
     }
 }
@@ -107,7 +108,7 @@ impl WarningView {
                 format!("The metadata was not taken at the last try: {error}"),
             ));
         }
-        if let Some(end) = metadata.valid_until.map(|end| end.to_datetime()).filter(|end| *end <= now) {
+        if let Some(end) = metadata.valid_until.map(Timestamp::to_datetime).filter(|end| *end <= now) {
             let message = format!(
                 "The metadata says that it was valid until {} only. What it said still counts; give newer metadata.",
                 end.date()
@@ -228,7 +229,7 @@ impl MetadataView {
     /// # Errors
     /// [`Error::Internal`] for a row that cannot be read again.
     pub fn new(row: &IdpMetadata) -> Result<Self, Error> {
-        let time = |at: Option<crate::model::time::Timestamp>| at.map(|at| at.to_datetime());
+        let time = |at: Option<Timestamp>| at.map(Timestamp::to_datetime);
         let error = row.error_code.clone().zip(row.error.clone());
         let formats = row.name_id_formats.as_array().map(Vec::as_slice).unwrap_or_default();
         Ok(Self {

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Network, length of its prefix, what it is for.
 const REFUSED_V4: &[(Ipv4Addr, u32, &str)] = &[
-    (Ipv4Addr::new(0, 0, 0, 0), 8, "this network"),
+    (Ipv4Addr::UNSPECIFIED, 8, "this network"),
     (Ipv4Addr::new(10, 0, 0, 0), 8, "private networks"),
     (Ipv4Addr::new(100, 64, 0, 0), 10, "carriers' shared addresses"),
     (Ipv4Addr::new(127, 0, 0, 0), 8, "loopback"),

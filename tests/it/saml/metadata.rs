@@ -2,6 +2,7 @@
 //! it, what is refused, and what is told. The IdP's web server is ours and misbehaves on demand; the names are those of a
 //! DNS in memory.
 
+mod tls;
 mod upkeep;
 
 use std::time::Duration;

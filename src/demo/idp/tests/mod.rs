@@ -6,6 +6,7 @@ mod good;
 mod metadata;
 mod profile;
 mod server;
+mod shapes;
 
 use std::sync::OnceLock;
 
