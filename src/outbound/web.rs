@@ -243,16 +243,11 @@ fn failure(target: &Target, error: &reqwest::Error) -> FetchError {
     let host = target.host.clone();
     let mut problem = None;
     let mut cause = error.source();
-    while let Some(inner) = cause {
-        if let Some(found) = inner.downcast_ref::<openssl::ssl::Error>() {
-            problem = Some(found.to_string());
-        }
-        if let Some(found) = inner.downcast_ref::<openssl::error::ErrorStack>() {
-            problem = Some(found.to_string());
-        }
-        if problem.is_none() && inner.to_string().contains("certificate") {
-            problem = Some(inner.to_string());
-        }
+    // The outermost cause that speaks of TLS says the most.
+    while let Some(inner) = cause.filter(|_| problem.is_none()) {
+        let text = inner.to_string();
+        let tls = inner.is::<openssl::ssl::Error>() || inner.is::<openssl::error::ErrorStack>();
+        problem = (tls || text.contains("certificate")).then_some(text);
         cause = inner.source();
     }
     match problem {
