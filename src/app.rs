@@ -36,8 +36,9 @@ use crate::service::cache::Caches;
 use crate::service::provisioning::{LookUps, Newcomers};
 use crate::service::scim_requests::{self, RequestLog};
 use crate::service::seal::Sealer;
+use crate::service::sign_in_log::{self, SignInLog};
 use crate::service::turns::Turns;
-use crate::service::{Services, Settings, access_tokens, dry_run};
+use crate::service::{Services, Settings, access_tokens, dry_run, journal};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +69,8 @@ pub struct Overrides {
     pub no_background: bool,
     /// How many entries of the SCIM request log wait to be written at most.
     pub scim_log_waiting: Option<usize>,
+    /// The same of the sign-in log.
+    pub sign_in_log_waiting: Option<usize>,
 }
 
 /// Everything of one installation on one node, ready to be served.
@@ -141,10 +144,9 @@ impl App {
     /// A port is taken or a certificate unusable; nothing is served then.
     pub async fn serve(self, sockets: Sockets) -> Result<Running, AppError> {
         let metrics = Metrics::new();
-        self.services.scim_log.count_with(
-            scim_requests::REASONS
-                .map(|reason| metrics.counter(scim_requests::DROPPED, &[("reason", reason)])),
-        );
+        let counters = |name| journal::REASONS.map(|reason| metrics.counter(name, &[("reason", reason)]));
+        self.services.scim_log.journal.count_with(counters(scim_requests::DROPPED));
+        self.services.sign_in_log.count_with(counters(sign_in_log::DROPPED));
         let doors = self.doors(&metrics);
         let listeners = running::bind(&self.config.http, &metrics, sockets).await?;
         Ok(running::start(listeners, &doors, self.background, self.lock))
@@ -167,8 +169,10 @@ pub async fn open_services(config: &Config, overrides: Overrides) -> Result<Serv
     };
     let verifier = overrides.verifier.unwrap_or_else(|| Arc::new(VerifierProcesses::of_this_binary()));
     let settings = settings(config)?;
-    let waiting = overrides.scim_log_waiting.unwrap_or(scim_requests::MOST_WAITING);
+    let waiting = overrides.scim_log_waiting.unwrap_or(journal::MOST_WAITING);
     let scim_log = RequestLog::new(waiting, !settings.scim_log_kept.is_zero());
+    let waiting = overrides.sign_in_log_waiting.unwrap_or(journal::MOST_WAITING);
+    let sign_in_log = SignInLog::new(waiting, !settings.sign_in_log_kept.is_zero());
     if config.database.engine == Engine::Sqlite {
         files::make_data_dir(&config.data_dir)?;
     }
@@ -191,6 +195,7 @@ pub async fn open_services(config: &Config, overrides: Overrides) -> Result<Serv
         newcomers: Newcomers::default(),
         signing_keys: access_tokens::SigningKeys::new(),
         scim_log,
+        sign_in_log,
     })
 }
 
@@ -242,6 +247,7 @@ fn settings(config: &Config) -> Result<Settings, AppError> {
         scim_body_limit: config.http.scim_body_limit,
         request_timeout: config.http.request_timeout,
         scim_log_kept: config.scim.log_kept,
+        sign_in_log_kept: config.saml.log_kept,
     })
 }
 

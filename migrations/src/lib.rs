@@ -23,6 +23,7 @@ mod m0010_schemas;
 mod m0011_deactivation_waves;
 mod m0012_saml_keys;
 mod m0013_idp_metadata;
+mod m0014_sign_in_log;
 
 /// All steps, oldest first.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_deactivation_waves::Step),
             Box::new(m0012_saml_keys::Step),
             Box::new(m0013_idp_metadata::Step),
+            Box::new(m0014_sign_in_log::Step),
         ]
     }
 }

@@ -96,6 +96,7 @@ pub(super) fn start(
         });
     }
     work::write_scim_log(&background, &stop_working, &doors.state.services);
+    work::write_sign_in_log(&background, &stop_working, &doors.state.services);
     if background_work {
         work::start(&background, &stop_working, &doors.state);
     }

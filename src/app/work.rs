@@ -1,5 +1,6 @@
 //! The work in the background: numbers for new events, pruning of what is over, warnings of tokens and certificates that
-//! expire and of waves of deactivations, fetching IdPs' metadata again, forgetting idle rate limits, writing the SCIM request log.
+//! expire and of waves of deactivations, fetching IdPs' metadata again, forgetting idle rate limits, writing the SCIM
+//! request log and the sign-in log.
 //!
 //! Each job is harmless on several nodes at once. One that fails is tried again later and later, so that a database
 //! that is away does not fill the log; it is never what ends the process.
@@ -15,6 +16,8 @@ use tokio_util::task::TaskTracker;
 /// How soon an event has its number.
 const NUMBER_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_mins(5);
+/// How soon a sign-in that nobody finished is told after its time was over.
+const TELL_EVERY: Duration = Duration::from_mins(1);
 const WARN_EVERY: Duration = Duration::from_mins(5);
 /// How soon owners are told of a wave of deactivations.
 const WATCH_EVERY: Duration = Duration::from_secs(15);
@@ -48,6 +51,20 @@ pub(super) fn start(tracker: &TaskTracker, stop: &CancellationToken, state: &Arc
         async move {
             let rows = service::scim_requests::prune(&services).await?;
             tracing::debug!(rows, "pruned the SCIM request log");
+            Ok(())
+        }
+    });
+    let services = Arc::clone(&state.services);
+    repeat(tracker, stop, "telling abandoned sign-ins", TELL_EVERY, move || {
+        let services = Arc::clone(&services);
+        async move { service::sign_in_log::tell_abandoned(&services).await.map(drop) }
+    });
+    let services = Arc::clone(&state.services);
+    repeat(tracker, stop, "pruning the sign-in log", PRUNE_EVERY, move || {
+        let services = Arc::clone(&services);
+        async move {
+            let rows = service::sign_in_log::prune(&services).await?;
+            tracing::debug!(rows, "pruned the sign-in log");
             Ok(())
         }
     });
@@ -101,10 +118,21 @@ pub(super) fn start(tracker: &TaskTracker, stop: &CancellationToken, state: &Arc
 pub(super) fn write_scim_log(tracker: &TaskTracker, stop: &CancellationToken, services: &Arc<Services>) {
     let (stop, services) = (stop.clone(), Arc::clone(services));
     tracker.spawn(async move {
-        while stop.run_until_cancelled(services.scim_log.due()).await.is_some() {
+        while stop.run_until_cancelled(services.scim_log.journal.due()).await.is_some() {
             service::scim_requests::write(&services).await;
         }
         service::scim_requests::finish(&services).await;
+    });
+}
+
+/// The same of the sign-in log.
+pub(super) fn write_sign_in_log(tracker: &TaskTracker, stop: &CancellationToken, services: &Arc<Services>) {
+    let (stop, services) = (stop.clone(), Arc::clone(services));
+    tracker.spawn(async move {
+        while stop.run_until_cancelled(services.sign_in_log.due()).await.is_some() {
+            service::sign_in_log::write(&services).await;
+        }
+        service::sign_in_log::finish(&services).await;
     });
 }
 

@@ -1,5 +1,5 @@
-//! `[saml]`: how far an identity provider's clock may be off, how long a sign-in may take, and which addresses beside
-//! the public internet metadata may be fetched from.
+//! `[saml]`: how far an identity provider's clock may be off, how long a sign-in may take, how long the sign-in log is
+//! kept, and which addresses beside the public internet metadata may be fetched from.
 //!
 //! Promise: the skew stays small (five minutes at most), because it stretches every time limit of an
 //! assertion at both ends.
@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::http::Network;
-use super::problems::{Checker, MINUTE, SECOND};
+use super::problems::{Checker, DAY, MINUTE, SECOND};
 
 #[derive(Debug, Clone)]
 pub struct Saml {
@@ -20,6 +20,8 @@ pub struct Saml {
     pub attempt_lifetime: Duration,
     /// Beside the public internet.
     pub metadata_allowed_ranges: Vec<IpNet>,
+    /// Zero: there is no sign-in log.
+    pub log_kept: Duration,
 }
 
 #[derive(Deserialize)]
@@ -28,6 +30,7 @@ pub(super) struct Raw {
     clock_skew_seconds: i64,
     attempt_minutes: i64,
     metadata_allowed_ranges: Vec<String>,
+    log_days: i64,
 }
 
 impl Saml {
@@ -41,6 +44,7 @@ impl Saml {
             clock_skew: checker.span("saml.clock_skew_seconds", raw.clock_skew_seconds, SECOND, 0..=300),
             attempt_lifetime: checker.span("saml.attempt_minutes", raw.attempt_minutes, MINUTE, 1..=120),
             metadata_allowed_ranges: allowed.into_iter().map(|network| network.0).collect(),
+            log_kept: checker.span("saml.log_days", raw.log_days, DAY, 0..=3650),
         }
     }
 }

@@ -21,6 +21,8 @@ words!(
         DomainContested = "domain.contested",
         ConnectionCreated = "saml_connection.created",
         ConnectionUpdated = "saml_connection.updated",
+        /// A test sign-in ended; nobody was signed in by it.
+        ConnectionTested = "saml_connection.tested",
         ConnectionActivated = "saml_connection.activated",
         ConnectionDeactivated = "saml_connection.deactivated",
         ConnectionDeleted = "saml_connection.deleted",

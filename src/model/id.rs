@@ -206,28 +206,48 @@ id!(
     /// A sign-in attempt.
     SignInAttemptId, "sia");
 id!(
+    /// An entry of the sign-in log. Made with [`SignInId::in_order`] only, or for an attempt that nobody finished.
+    SignInId, "sgn");
+id!(
+    /// A test sign-in through a SAML connection.
+    ConnectionTestId, "cts");
+id!(
     /// A link between a user and a subject at a SAML connection.
     LinkId, "lnk");
 
-impl ScimRequestId {
-    /// An id for the given time that is above those made before it by the same process in the same millisecond, as long
-    /// as `count` goes up (RFC 9562 section 6.2, method 1: 32 of the random bits are a counter).
-    pub fn in_order(now: Timestamp, count: u32, random: &dyn Random) -> Self {
-        let mut bytes = [0_u8; 8];
-        random.fill(&mut bytes);
-        let chance = u128::from(u64::from_be_bytes(bytes) >> 22);
-        let count = u128::from(count);
-        Self(Uuid::from_u128(
-            Self::first(now).0.as_u128() | (count >> 20) << 64 | (count & 0xf_ffff) << 42 | chance,
-        ))
-    }
-
-    /// Not above any id of this millisecond or of a later one.
-    pub fn first(at: Timestamp) -> Self {
-        let millis = u128::from(at.unix_millis()) & 0xffff_ffff_ffff;
-        Self(Uuid::from_u128(millis << 80 | 0x7 << 76 | 0b10 << 62))
-    }
+/// A UUIDv7 for the given time that is above those made before it by the same process in the same millisecond, as long
+/// as `count` goes up (RFC 9562 section 6.2, method 1: 32 of the random bits are a counter).
+fn uuid_in_order(now: Timestamp, count: u32, random: &dyn Random) -> Uuid {
+    let mut bytes = [0_u8; 8];
+    random.fill(&mut bytes);
+    let chance = u128::from(u64::from_be_bytes(bytes) >> 22);
+    let count = u128::from(count);
+    Uuid::from_u128(uuid_first(now).as_u128() | (count >> 20) << 64 | (count & 0xf_ffff) << 42 | chance)
 }
+
+fn uuid_first(at: Timestamp) -> Uuid {
+    let millis = u128::from(at.unix_millis()) & 0xffff_ffff_ffff;
+    Uuid::from_u128(millis << 80 | 0x7 << 76 | 0b10 << 62)
+}
+
+macro_rules! ordered {
+    ($($name:ident),+) => {
+        $(impl $name {
+            /// An id for the given time that is above those made before it by the same process in the same millisecond,
+            /// as long as `count` goes up.
+            pub fn in_order(now: Timestamp, count: u32, random: &dyn Random) -> Self {
+                Self(uuid_in_order(now, count, random))
+            }
+
+            /// Not above any id of this millisecond or of a later one.
+            pub fn first(at: Timestamp) -> Self {
+                Self(uuid_first(at))
+            }
+        })+
+    };
+}
+
+ordered!(ScimRequestId, SignInId);
 
 impl UserId {
     /// A new random id.

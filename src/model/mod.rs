@@ -15,6 +15,7 @@ pub mod saml;
 pub mod scim_request;
 pub mod scope;
 pub mod secret;
+pub mod sign_in;
 pub mod state;
 pub mod tenant;
 pub mod time;

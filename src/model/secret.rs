@@ -28,6 +28,8 @@ pub enum TokenKind {
     ScimAccessToken,
     /// The link of an invite.
     InviteLink,
+    /// The link of a test sign-in.
+    TestLink,
     /// A session cookie.
     Session,
     /// The cookie that binds a sign-in attempt to a browser.
@@ -44,6 +46,7 @@ impl TokenKind {
             Self::ScimClientSecret => "pstn_scs_",
             Self::ScimAccessToken => "pstn_sat_",
             Self::InviteLink => "pstn_inv_",
+            Self::TestLink => "pstn_tst_",
             Self::Session => "pstn_ses_",
             Self::Browser => "pstn_bro_",
         }

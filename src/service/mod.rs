@@ -8,6 +8,7 @@ pub mod access;
 pub mod access_tokens;
 pub mod api_keys;
 pub mod cache;
+pub mod connection_tests;
 pub mod connections;
 pub mod credentials;
 pub mod directories;
@@ -22,6 +23,7 @@ pub mod groups;
 pub mod guides;
 pub mod idempotency;
 pub mod invites;
+pub mod journal;
 mod managed;
 pub mod me;
 pub mod members;
@@ -42,6 +44,7 @@ pub mod scim_tokens;
 pub mod seal;
 pub mod sessions;
 pub mod sign_in;
+pub mod sign_in_log;
 mod together;
 pub mod turns;
 pub mod upkeep;
@@ -126,6 +129,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// How long entries of the SCIM request log are kept; with zero there are none.
     pub scim_log_kept: Duration,
+    /// How long entries of the sign-in log are kept; with zero there are none.
+    pub sign_in_log_kept: Duration,
 }
 
 impl Settings {
@@ -159,6 +164,7 @@ pub struct Services {
     pub newcomers: provisioning::Newcomers,
     pub signing_keys: access_tokens::SigningKeys,
     pub scim_log: scim_requests::RequestLog,
+    pub sign_in_log: sign_in_log::SignInLog,
 }
 
 impl std::fmt::Debug for Services {

@@ -1,12 +1,10 @@
-//! The SCIM request log. A call is noted in memory when it has been answered, which costs it next to nothing; one writer
-//! in the background masks what was noted and writes many entries by one statement.
-//!
-//! What waits to be written is bounded, in entries and in bytes. When the store is slower than the calls come, entries
-//! are dropped, never calls; how many is counted and told. Refusals (a token that has ended, a limit that is used up) cost
+//! The SCIM request log, a [`Journal`]. A call is noted when it has been answered; what was noted is masked in the
+//! background, when it is written. Refusals (a token that has ended, a limit that is used up) cost
 //! their sender nothing, so only a few of each credential are noted.
 
 pub use crate::store::scim_requests::{Entry, Found, ScimRequest, ScimRequestFilter, WINDOW};
 
+use super::journal::{self, Journal, clean};
 use super::organizations::check_search;
 use super::permissions::{Action, may};
 use super::{Ctx, Error, Services};
@@ -19,34 +17,17 @@ use crate::protocol::scim_log::quotes::Told;
 use crate::protocol::scim_log::story::{self, Call};
 use crate::protocol::scim_log::{Target, domain, identity_provider, mask};
 use crate::store;
-use metrics::Counter;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-/// How many entries, and how many bytes of bodies, wait to be written at most.
-pub const MOST_WAITING: usize = 8_192;
-const MOST_WAITING_BYTES: usize = 16 * 1024 * 1024;
 /// How much of a body is taken along; more than enough for what is kept of it.
 pub const TAKEN: usize = 64 * 1024;
 /// How large an answer may be to be kept if all went well; that of a refusal is kept as a request is.
 pub const KEPT_ANSWER: usize = 4 * 1024;
-/// How long entries gather before they are written.
-const GATHER: Duration = Duration::from_millis(250);
-/// How many are written by one statement at most.
-const BATCH: usize = 256;
-/// How often a batch is tried, how long each time, and the pause in between.
-const TRIES: u32 = 3;
-const TRY_WITHIN: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_secs(1);
-/// How long whoever reads the log waits for what is not written yet, and whoever stops the process.
-const FLUSH_WITHIN: Duration = Duration::from_secs(2);
-const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// Refusals noted of one credential in such a time.
 const REFUSALS: u32 = 10;
 const REFUSALS_IN: Duration = Duration::from_secs(10);
@@ -57,12 +38,6 @@ const PRUNE_ROUNDS: u32 = 100;
 /// The metric's name.
 pub const DROPPED: &str = "postern_scim_log_dropped_total";
 const LONGEST_ERROR: usize = 1_000;
-
-/// Why an entry was not written, as the metric says it.
-pub const REASONS: [&str; 3] = ["queue_full", "store_failed", "refusals"];
-const QUEUE_FULL: usize = 0;
-const STORE_FAILED: usize = 1;
-const TOO_MANY_REFUSALS: usize = 2;
 
 /// What is known of a call when its sender is known.
 #[derive(Debug)]
@@ -129,175 +104,60 @@ pub struct Noted {
     pub facts: Facts,
 }
 
-impl Noted {
+impl journal::Entry for Noted {
     fn bytes(&self) -> usize {
         let part = |part: &Option<Part>| part.as_ref().map_or(0, |part| part.taken.len());
         part(&self.request) + part(&self.response) + self.head.headers.len() + self.head.path.len()
     }
 }
 
-/// What waits to be written.
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: VecDeque<Noted>,
-    bytes: usize,
-    /// How many were ever taken in.
-    accepted: u64,
-    /// When the count of a credential's refusals began, and how many there were since.
-    refusals: HashMap<Uuid, (Instant, u32)>,
-}
-
 /// Where calls are noted until they are written.
 #[derive(Debug)]
 pub struct RequestLog {
-    queue: Mutex<Queue>,
-    most: usize,
-    /// Whether anything is kept at all.
-    on: bool,
-    number: AtomicU32,
-    /// Somebody waits for the writer: it gathers no longer.
-    hurry: Notify,
-    wake: Notify,
-    /// How many of those accepted are written, or given up.
-    done: watch::Sender<u64>,
-    dropped: [AtomicU64; REASONS.len()],
-    counters: OnceLock<[Counter; REASONS.len()]>,
-    /// Whether the log of the process says already that entries are being dropped.
-    told: AtomicBool,
+    /// What waits.
+    pub journal: Journal<Noted>,
+    /// When the count of a credential's refusals began, and how many there were since.
+    refusals: Mutex<HashMap<Uuid, (Instant, u32)>>,
 }
 
 impl RequestLog {
     /// A log that lets so many entries wait; without retention it notes nothing.
     pub fn new(most: usize, on: bool) -> Self {
-        Self {
-            queue: Mutex::default(),
-            most,
-            on,
-            number: AtomicU32::new(0),
-            hurry: Notify::new(),
-            wake: Notify::new(),
-            done: watch::Sender::new(0),
-            dropped: Default::default(),
-            counters: OnceLock::new(),
-            told: AtomicBool::new(false),
-        }
+        Self { journal: Journal::new("SCIM request log", most, on), refusals: Mutex::default() }
     }
 
     /// Whether calls are to be noted.
     pub const fn is_on(&self) -> bool {
-        self.on
-    }
-
-    /// Numbers entries, so that their ids count upwards.
-    fn count(&self) -> u32 {
-        self.number.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Lets these counters count what is dropped, in the order of [`REASONS`].
-    pub fn count_with(&self, counters: [Counter; REASONS.len()]) {
-        // Whoever comes second counts the same.
-        let _ = self.counters.set(counters);
+        self.journal.is_on()
     }
 
     /// How many entries were dropped so far, for whatever reason.
     pub fn dropped(&self) -> u64 {
-        self.dropped.iter().map(|number| number.load(Ordering::Relaxed)).sum()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.journal.dropped()
     }
 
     /// Notes a call. Never waits for the store.
     pub fn note(&self, noted: Noted) {
-        if !self.on {
+        if !self.is_on() {
             return;
         }
-        let bytes = noted.bytes();
-        let mut queue = self.lock();
-        if matches!(noted.status, Some(401 | 429)) && !queue.may_refuse(noted.head.credential.uuid()) {
-            drop(queue);
-            return self.drop_entries(TOO_MANY_REFUSALS, 1);
+        if matches!(noted.status, Some(401 | 429)) && !self.may_refuse(noted.head.credential.uuid()) {
+            return self.journal.leave_out();
         }
-        if queue.waiting.len() >= self.most || queue.bytes.saturating_add(bytes) > MOST_WAITING_BYTES {
-            drop(queue);
-            self.drop_entries(QUEUE_FULL, 1);
-            if !self.told.swap(true, Ordering::Relaxed) {
-                tracing::warn!(
-                    "the store is too slow for the SCIM request log: entries are dropped, requests are not affected"
-                );
-            }
-            return;
-        }
-        let first = queue.waiting.is_empty();
-        queue.bytes += bytes;
-        queue.accepted += 1;
-        queue.waiting.push_back(noted);
-        drop(queue);
-        if first {
-            self.wake.notify_one();
-        }
+        self.journal.note(noted);
     }
 
-    fn drop_entries(&self, reason: usize, number: u64) {
-        self.dropped[reason].fetch_add(number, Ordering::Relaxed);
-        if let Some(counters) = self.counters.get() {
-            counters[reason].increment(number);
-        }
-    }
-
-    fn take(&self) -> Vec<Noted> {
-        let mut queue = self.lock();
-        let number = queue.waiting.len().min(BATCH);
-        let batch: Vec<Noted> = queue.waiting.drain(..number).collect();
-        queue.bytes -= batch.iter().map(Noted::bytes).sum::<usize>().min(queue.bytes);
-        if queue.waiting.is_empty() {
-            // What a flood made room for is given back.
-            queue.waiting.shrink_to(BATCH);
-        }
-        batch
-    }
-
-    /// Returns when there is something to write that has gathered for a while, or that somebody waits for.
-    pub async fn due(&self) {
-        loop {
-            if !self.lock().waiting.is_empty() {
-                tokio::select! {
-                    () = sleep(GATHER) => {}
-                    () = self.hurry.notified() => {}
-                }
-                return;
-            }
-            self.wake.notified().await;
-        }
-    }
-
-    /// Waits until what is noted now is written, but not for long: the store may be slow.
-    async fn flush(&self, within: Duration) {
-        let wanted = self.lock().accepted;
-        let mut done = self.done.subscribe();
-        if *done.borrow_and_update() >= wanted {
-            return;
-        }
-        self.hurry.notify_one();
-        let written = done.wait_for(|done| *done >= wanted);
-        if timeout(within, written).await.is_err() {
-            tracing::debug!("the SCIM request log is behind");
-        }
-    }
-}
-
-impl Queue {
     /// Counts a refusal of a credential; whether it is one of the few that are noted.
-    fn may_refuse(&mut self, credential: Uuid) -> bool {
+    fn may_refuse(&self, credential: Uuid) -> bool {
         let now = Instant::now();
-        if self.refusals.len() >= MOST_REFUSED {
-            self.refusals.retain(|_, (since, _)| now.duration_since(*since) < REFUSALS_IN);
-            if self.refusals.len() >= MOST_REFUSED {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        if refusals.len() >= MOST_REFUSED {
+            refusals.retain(|_, (since, _)| now.duration_since(*since) < REFUSALS_IN);
+            if refusals.len() >= MOST_REFUSED {
                 return false;
             }
         }
-        let (since, number) = self.refusals.entry(credential).or_insert((now, 0));
+        let (since, number) = refusals.entry(credential).or_insert((now, 0));
         if now.duration_since(*since) >= REFUSALS_IN {
             (*since, *number) = (now, 0);
         }
@@ -308,14 +168,14 @@ impl Queue {
 
 /// Writes what waits, but not the few that come meanwhile. To be run by one task alone.
 pub async fn write(services: &Services) {
-    let log = &services.scim_log;
+    let log = &services.scim_log.journal;
     loop {
         let batch = log.take();
-        let number = batch.len() as u64;
+        let number = batch.len();
         if number == 0 {
             return;
         }
-        let mut rows = Vec::with_capacity(batch.len());
+        let mut rows = Vec::with_capacity(number);
         for (index, noted) in batch.into_iter().enumerate() {
             if index % 16 == 15 {
                 // Masking is work: others have their turn in between.
@@ -324,20 +184,10 @@ pub async fn write(services: &Services) {
             let id = ScimRequestId::in_order(noted.head.at, log.count(), &*services.random);
             rows.push(row(id, noted));
         }
-        if store_rows(services, &rows).await {
-            if log.told.swap(false, Ordering::Relaxed) {
-                let dropped = log.dropped[QUEUE_FULL].load(Ordering::Relaxed);
-                tracing::warn!(
-                    dropped,
-                    "the SCIM request log is written again; so many entries were dropped since the start"
-                );
-            }
-        } else {
-            log.drop_entries(STORE_FAILED, number);
-        }
-        log.done.send_modify(|done| *done += number);
-        if number < BATCH as u64 {
-            // What came meanwhile gathers first: a batch of a few costs the store as much as a full one.
+        let scope = InstallationScope::established();
+        let insert = || store::scim_requests::insert_all(&services.db, scope, &rows);
+        let written = log.attempt(number, insert).await;
+        if !log.settle(number, written) {
             return;
         }
     }
@@ -346,36 +196,13 @@ pub async fn write(services: &Services) {
 /// Writes what waits when the process ends, but not for longer than may be.
 pub async fn finish(services: &Services) {
     let all = async {
-        while !services.scim_log.lock().waiting.is_empty() {
+        while !services.scim_log.journal.is_empty() {
             write(services).await;
         }
     };
-    if timeout(STOP_WITHIN, all).await.is_err() {
+    if timeout(journal::STOP_WITHIN, all).await.is_err() {
         tracing::warn!("the SCIM request log could not be written to its end");
     }
-}
-
-async fn store_rows(services: &Services, rows: &[ScimRequest]) -> bool {
-    let scope = InstallationScope::established();
-    for attempt in 1..=TRIES {
-        let write = store::scim_requests::insert_all(&services.db, scope, rows);
-        let error = match timeout(TRY_WITHIN, write).await {
-            Ok(Ok(())) => return true,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "the database did not answer in time".to_owned(),
-        };
-        tracing::warn!(error, attempt, entries = rows.len(), "the SCIM request log was not written");
-        if attempt < TRIES {
-            sleep(PAUSE).await;
-        }
-    }
-    false
-}
-
-/// Text as PostgreSQL takes it.
-fn clean(mut text: String) -> String {
-    text.retain(|character| character != '\0');
-    text
 }
 
 fn number(number: usize) -> i64 {
@@ -484,7 +311,7 @@ pub async fn list(
 ) -> Result<Found, Error> {
     let scope = may(ctx, organization, Action::ReadScim)?;
     check_search(filter.search.as_deref())?;
-    services.scim_log.flush(FLUSH_WITHIN).await;
+    services.scim_log.journal.flush().await;
     Ok(store::scim_requests::list(&services.db, scope, filter, cursor, limit).await?)
 }
 
@@ -519,7 +346,7 @@ pub async fn find(
     id: ScimRequestId,
 ) -> Result<ScimRequest, Error> {
     let scope = may(ctx, organization, Action::ReadScim)?;
-    services.scim_log.flush(FLUSH_WITHIN).await;
+    services.scim_log.journal.flush().await;
     let row = store::scim_requests::find(&services.db, scope, id).await?;
     row.ok_or_else(|| Error::not_found("entry of the SCIM log"))
 }

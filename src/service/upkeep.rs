@@ -13,7 +13,10 @@ const KEEP_SESSIONS: Duration = DAY.saturating_mul(7);
 const KEEP_TOKENS: Duration = DAY;
 /// How much longer a client's assertion is remembered than it is good: another node's clock may be behind.
 const KEEP_ASSERTIONS: Duration = Duration::from_mins(5);
-/// How long the sign-in log reaches back.
+/// How long a test sign-in speaks for its connection, and how long one that nobody finished is kept.
+const KEEP_TESTS: Duration = DAY.saturating_mul(90);
+const KEEP_UNFINISHED: Duration = DAY;
+/// How long an attempt can be told from one that never was.
 const KEEP_ATTEMPTS: Duration = DAY.saturating_mul(30);
 
 /// Deletes expired sessions, sign-in attempts, used assertions, access tokens and idempotency keys; tells how many rows.
@@ -26,7 +29,9 @@ pub async fn prune(services: &Services) -> Result<u64, Error> {
     let answers = store::idempotency_keys::prune(&tx, scope, now).await?;
     let (assertions, tokens) = (now.minus(KEEP_ASSERTIONS), now.minus(KEEP_TOKENS));
     let tokens = store::scim_clients::prune(&tx, scope, assertions, tokens).await?;
+    let tests = (now.minus(KEEP_TESTS), now.minus(KEEP_UNFINISHED));
+    let tests = store::connection_tests::prune(&tx, scope, tests.0, tests.1).await?;
     tx.commit().await?;
     store::scim::totals::fold_departures(&services.db, scope, now).await?;
-    Ok(sessions + attempts + answers + tokens)
+    Ok(sessions + attempts + answers + tokens + tests)
 }

@@ -5,7 +5,9 @@
 //! Every query of an organization's rows takes a [`TenantScope`](crate::model::tenant::TenantScope) first.
 
 pub mod api_keys;
+pub mod connection_tests;
 pub mod connections;
+mod copy;
 pub mod deactivations;
 pub mod directories;
 pub mod directory_group_members;
@@ -36,6 +38,7 @@ pub mod scim_requests;
 pub mod scim_tokens;
 pub mod sessions;
 pub mod sign_in_attempts;
+pub mod sign_ins;
 pub mod signing_keys;
 pub mod stage;
 pub mod users;

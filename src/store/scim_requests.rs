@@ -5,6 +5,7 @@
 
 pub use super::entities::scim_requests::Model as ScimRequest;
 
+use super::copy::Lines;
 use super::entities::scim_requests::{Column, Entity};
 use super::error::StoreError;
 use super::{Conn, Db};
@@ -17,7 +18,6 @@ use sea_orm::{
     ActiveModelTrait as _, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait, SqlErr, Statement,
 };
-use std::io::Write as _;
 
 /// How many entries one page looks through at most.
 pub const WINDOW: u64 = 10_000;
@@ -252,56 +252,10 @@ async fn copy_rows(db: &Db, rows: &[ScimRequest]) -> Result<(), StoreError> {
             .shown(row.response_cut)
             .end();
     }
-    match db.write.copy_in(COPY, &lines.0).await {
+    match db.write.copy_in(COPY, lines.bytes()).await {
         // Ids are random enough to be nobody else's: these rows were written by a try whose answer was lost.
         Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(()),
         written => Ok(written?),
-    }
-}
-
-/// Rows in the text format of COPY (PostgreSQL's manual, COPY, "Text Format").
-#[derive(Default)]
-struct Lines(Vec<u8>);
-
-impl Lines {
-    /// A number, an id, a truth value: nothing in it means anything to the format.
-    fn shown(&mut self, value: impl std::fmt::Display) -> &mut Self {
-        // Writing to memory does not fail.
-        let _ = write!(self.0, "{value}\t");
-        self
-    }
-
-    fn text(&mut self, text: &str) -> &mut Self {
-        let mut rest = text.as_bytes();
-        while let Some(at) = rest.iter().position(|byte| matches!(byte, b'\\' | b'\t' | b'\n' | b'\r')) {
-            self.0.extend_from_slice(&rest[..at]);
-            self.0.extend_from_slice(match rest[at] {
-                b'\t' => b"\\t",
-                b'\n' => b"\\n",
-                b'\r' => b"\\r",
-                _ => br"\\",
-            });
-            rest = &rest[at + 1..];
-        }
-        self.0.extend_from_slice(rest);
-        self.0.push(b'\t');
-        self
-    }
-
-    fn optional(&mut self, text: Option<&str>) -> &mut Self {
-        if let Some(text) = text {
-            return self.text(text);
-        }
-        self.0.extend_from_slice(br"\N");
-        self.0.push(b'\t');
-        self
-    }
-
-    /// The row is complete.
-    fn end(&mut self) {
-        if let Some(last) = self.0.last_mut() {
-            *last = b'\n';
-        }
     }
 }
 

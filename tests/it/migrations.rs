@@ -83,6 +83,7 @@ async fn entities_fit(backend: Backend) {
     }
     check_all!(
         api_keys,
+        connection_tests,
         deactivation_waves,
         directories,
         directory_counts,
@@ -110,6 +111,7 @@ async fn entities_fit(backend: Backend) {
         scim_tokens,
         sessions,
         sign_in_attempts,
+        sign_ins,
         signing_keys,
         used_assertions,
         used_client_assertions,

@@ -100,6 +100,10 @@ pub struct ConnectionView {
     pub domain_ids: Vec<String>,
     /// Such as certificates that expired; empty if all is well.
     pub warnings: Vec<WarningView>,
+    /// Whether the sign-in log shows the values of attributes; else only their first letters and lengths.
+    pub unmask_sign_in_attributes: bool,
+    /// Whether it was switched on although no test sign-in had passed, and none has since.
+    pub activated_without_test: bool,
     pub created_at: Time,
     pub updated_at: Time,
 }
@@ -140,6 +144,8 @@ impl ConnectionView {
             require_encryption: row.require_encryption,
             level: row.level,
             domain_ids: assigned.domains.iter().map(|d| d.id.to_string()).collect(),
+            unmask_sign_in_attributes: row.unmask_sign_in_attributes,
+            activated_without_test: row.activated_without_test,
             created_at: row.created_at.to_datetime(),
             updated_at: row.updated_at.to_datetime(),
         })
@@ -205,10 +211,13 @@ pub struct CreateSamlConnection {
     pub level: Option<SamlLevel>,
     /// Domains of the organization that the connection is to serve. Needs the right to change trust.
     pub domain_ids: Option<Vec<String>>,
+    /// Whether the sign-in log shows the values of attributes from now on; else only their first letters and lengths.
+    #[oai(default)]
+    pub unmask_sign_in_attributes: bool,
 }
 
-/// Changes of a SAML connection (JSON Merge Patch). While it is active, everything but `name` and `type` needs the
-/// right to change trust; `domain_ids` always does.
+/// Changes of a SAML connection (JSON Merge Patch). While it is active, everything but `name`, `type` and
+/// `unmask_sign_in_attributes` needs the right to change trust; `domain_ids` always does.
 #[derive(Object)]
 #[oai(deny_unknown_fields)]
 pub struct UpdateSamlConnection {
@@ -243,6 +252,8 @@ pub struct UpdateSamlConnection {
     pub level: Option<SamlLevel>,
     /// All domains that the connection is to serve.
     pub domain_ids: Option<Vec<String>>,
+    /// Whether the sign-in log shows the values of attributes from now on; else only their first letters and lengths.
+    pub unmask_sign_in_attributes: Option<bool>,
 }
 
 /// The IdP's facts among the fields of a request.

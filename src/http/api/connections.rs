@@ -71,6 +71,7 @@ impl ConnectionsApi {
                 level: body.level,
             },
             domain_ids: domain_ids(&body.domain_ids.unwrap_or_default())?,
+            unmask_sign_in_attributes: body.unmask_sign_in_attributes,
         };
         let assigned = connections::create(caller.services(), &caller.ctx, organization, new).await?;
         let row = &assigned.connection;
@@ -159,6 +160,7 @@ impl ConnectionsApi {
                 level: body.level,
             },
             domain_ids: body.domain_ids.as_deref().map(domain_ids).transpose()?,
+            unmask_sign_in_attributes: body.unmask_sign_in_attributes,
         };
         let changed =
             connections::update(caller.services(), &caller.ctx, organization, connection, expected, change)

@@ -5,6 +5,7 @@ pub mod access_tokens;
 pub mod answer;
 pub mod api_keys;
 pub mod caller;
+pub mod connection_tests;
 pub mod connection_trust;
 pub mod connection_trust_views;
 pub mod connection_views;
@@ -30,6 +31,7 @@ pub mod scim_dry_run;
 pub mod scim_requests;
 pub mod scim_schemas;
 pub mod scim_tokens;
+pub mod sign_ins;
 
 use poem_openapi::{OpenApiService, Tags};
 
@@ -70,9 +72,11 @@ pub type Nouns = (
     domains::DomainsApi,
     (
         connections::ConnectionsApi,
+        connection_tests::ConnectionTestsApi,
         connection_trust::ConnectionTrustApi,
         saml_keys::SamlKeysApi,
         login_url::LoginUrlApi,
+        sign_ins::SignInsApi,
     ),
     (directories::DirectoriesApi, directory_users::DirectoryUsersApi, guides::GuidesApi),
     scim_tokens::ScimTokensApi,
@@ -96,9 +100,11 @@ pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
         domains::DomainsApi,
         (
             connections::ConnectionsApi,
+            connection_tests::ConnectionTestsApi,
             connection_trust::ConnectionTrustApi,
             saml_keys::SamlKeysApi,
             login_url::LoginUrlApi,
+            sign_ins::SignInsApi,
         ),
         (directories::DirectoriesApi, directory_users::DirectoryUsersApi, guides::GuidesApi),
         scim_tokens::ScimTokensApi,

@@ -43,6 +43,8 @@ struct RefusedPage<'a> {
     check: &'a str,
     reference: &'a str,
     code: &'a str,
+    /// For an administrator of the organization only: what was expected and found, and what to change.
+    details: Option<(&'a str, &'a str)>,
 }
 
 /// A template as an answer.
@@ -77,6 +79,7 @@ pub fn refused(refusal: &Refusal) -> Response {
         check: refusal.check,
         reference: &refusal.reference,
         code: refusal.code,
+        details: refusal.for_admin.then_some((refusal.detail.as_str(), refusal.next_step.as_str())),
     };
     page(StatusCode::FORBIDDEN, &shown)
 }

@@ -7,7 +7,7 @@ use crate::http::payload::Problem;
 use crate::http::state::State;
 use crate::service::sign_in::refusal::DECRYPTION_FAILED;
 use crate::service::sign_in::{self, Outcome, Posted};
-use poem::http::StatusCode;
+use poem::http::{StatusCode, header};
 use poem::{Body, Request, Response, Result};
 use std::time::Duration;
 
@@ -45,8 +45,14 @@ pub async fn consume(request: &Request, body: Body) -> Result<Response> {
     let failures = &state.limits.decryption_failures;
     // How it stands with the limit; nothing is taken.
     let no_decryption_for = || failures.overdraw(&connection.uuid(), 0).retry_after.map(Duration::from_secs);
-    let (browser, session) = (browser.as_deref(), session.as_deref());
-    let posted = Posted { connection, response, browser, session, no_decryption_for: &no_decryption_for };
+    let posted = Posted {
+        connection,
+        response,
+        browser: browser.as_deref(),
+        session: session.as_deref(),
+        user_agent: request.header(header::USER_AGENT),
+        no_decryption_for: &no_decryption_for,
+    };
     // In a box, or each layer around this would move the whole of it on.
     let done = Box::pin(sign_in::complete(&state.services, &ctx, posted)).await;
     match done.map_err(|error| problem(&error))? {
@@ -60,6 +66,12 @@ pub async fn consume(request: &Request, body: Body) -> Result<Response> {
                 failures.overdraw(&connection.uuid(), 1);
             }
             Ok(refused(&refusal))
+        }
+        Outcome::Tested(tested) => {
+            if tested.report.refusal.as_ref().is_some_and(|wrong| wrong.code == DECRYPTION_FAILED) {
+                failures.overdraw(&connection.uuid(), 1);
+            }
+            Ok(super::test::page_of(&tested))
         }
     }
 }

@@ -2,6 +2,7 @@
 //! refuse those: the metadata to hand to the IdP, and the assertion consumer service that it posts to.
 
 mod acs;
+mod test;
 
 use super::Doors;
 use super::methods::Methods;
@@ -18,6 +19,7 @@ pub fn routes(doors: &Doors) -> impl Endpoint<Output = Response> + 'static + use
     let tree = Route::new()
         .at("/:id", Methods::new().get(metadata))
         .at("/:id/metadata", Methods::new().get(metadata))
+        .at("/:id/test", Methods::new().get(test::open))
         .at("/:id/acs", Methods::new().post(acs::consume));
     Dress { doors, surface: "saml", body_limit: doors.saml_body_limit }.on(tree)
 }

@@ -16,6 +16,7 @@ const LONGEST_NAME_ID: usize = 1024;
 pub(super) struct Facts {
     pub id: String,
     pub issuer: String,
+    pub issue_instant: OffsetDateTime,
     pub name_id: NameId,
     pub not_on_or_after: OffsetDateTime,
     pub session_not_on_or_after: Option<OffsetDateTime>,
@@ -94,7 +95,8 @@ pub(super) fn assertion(
     let issuer = issuer(doc, assertion, "Assertion", expected)?;
     let what = "the assertion's IssueInstant";
     let instant = element.attribute("IssueInstant").ok_or(SamlRefusal::Missing { what })?;
-    not_before(what, parse_time(what, instant)?, expected, now)?;
+    let issue_instant = parse_time(what, instant)?;
+    not_before(what, issue_instant, expected, now)?;
     let subject = one(doc, assertion, ns::SAML, "Subject", "the assertion's Subject")?;
     let name_id = name_id(doc, subject)?;
     let confirmed_until = confirmation(doc, subject, expected, now)?;
@@ -110,6 +112,7 @@ pub(super) fn assertion(
     Ok(Facts {
         id,
         issuer,
+        issue_instant,
         name_id,
         not_on_or_after: conditions_until.map_or(confirmed_until, |until| until.min(confirmed_until)),
         session_not_on_or_after: session.not_on_or_after,
@@ -330,7 +333,7 @@ fn authn_statements(
     session.ok_or(SamlRefusal::Missing { what: "the assertion's AuthnStatement" })
 }
 
-fn attributes(doc: &Document<'_>, assertion: ElementId) -> Vec<AssertionAttribute> {
+pub(super) fn attributes(doc: &Document<'_>, assertion: ElementId) -> Vec<AssertionAttribute> {
     let mut out = Vec::new();
     for statement in doc.children_named(assertion, ns::SAML, "AttributeStatement") {
         for id in doc.children_named(statement, ns::SAML, "Attribute") {

@@ -11,6 +11,7 @@ pub mod attributes;
 pub mod c14n;
 pub mod certificate;
 mod checks;
+pub mod claims;
 pub mod console;
 pub mod encryption;
 pub mod metadata;
@@ -27,6 +28,7 @@ pub mod xml;
 
 pub use attributes::{AttributeMapping, Identity, Part, Subject};
 pub use certificate::{Certificate, CertificateError};
+pub use claims::Claims;
 pub use console::Console;
 pub use encryption::DecryptionKey;
 pub use metadata::{IdpMetadata, LogoutAddresses, LogoutBinding, MetadataError, read_idp_metadata};

@@ -12,10 +12,11 @@ use base64::engine::general_purpose::STANDARD;
 use time::{Duration, OffsetDateTime};
 
 use super::certificate::Certificate;
+use super::claims::Claims;
 use super::encryption::DecryptionKey;
 use super::refusal::{SamlRefusal, shown};
 use super::scan::{Rules, scan};
-use super::signature::{self, SignatureVerifier, XmlsecVerifier};
+use super::signature::{self, SignatureVerifier, SignedBy, XmlsecVerifier};
 use super::xml::{Document, ElementId, ns};
 use super::{checks, encryption, structure};
 
@@ -123,6 +124,8 @@ pub struct VerifiedAssertion {
 #[derive(Debug)]
 struct Facts {
     issuer: String,
+    issue_instant: OffsetDateTime,
+    signed_by: SignedBy,
     name_id: NameId,
     attributes: Vec<AssertionAttribute>,
     assertion_id: String,
@@ -139,6 +142,16 @@ impl VerifiedAssertion {
     /// The IdP's entity id.
     pub fn issuer(&self) -> &str {
         &self.facts.issuer
+    }
+
+    /// When the IdP wrote the assertion, by its own clock.
+    pub fn issue_instant(&self) -> OffsetDateTime {
+        self.facts.issue_instant
+    }
+
+    /// Which of the connection's certificates verified it.
+    pub fn signed_by(&self) -> &SignedBy {
+        &self.facts.signed_by
     }
 
     /// The subject's name.
@@ -229,6 +242,11 @@ impl PostedResponse {
         self.in_response_to.as_deref()
     }
 
+    /// What the response says, unverified and cut, for the log of a refusal.
+    pub fn claims(&self) -> Claims {
+        Claims::read(&self.text)
+    }
+
     /// Verifies the response. Blocks: run it with `spawn_blocking`.
     ///
     /// # Errors
@@ -259,13 +277,14 @@ impl PostedResponse {
         checks::status(&doc, structure::root(&doc)?)?;
         let posted = structure::check(&doc)?;
         if let Some(encrypted) = posted.encrypted {
-            let facts = self.open(verifier, (&doc, &posted, encrypted), expected, now)?;
-            return Ok(VerifiedAssertion::new(facts, expected, true));
+            let (facts, signed_by) = self.open(verifier, (&doc, &posted, encrypted), expected, now)?;
+            return Ok(VerifiedAssertion::new(facts, signed_by, expected, true));
         }
         if expected.require_encryption {
             return Err(SamlRefusal::NotEncrypted);
         }
-        let bytes = signature::verify(verifier, &self.text, &doc, &posted, &expected.certificates)?;
+        let (bytes, signed_by) =
+            signature::verify(verifier, &self.text, &doc, &posted, &expected.certificates)?;
 
         let verified = scan(&bytes, Rules::MESSAGE)?;
         let by_response = posted.relied_on().is_some_and(|signature| signature.parent == posted.response);
@@ -276,7 +295,7 @@ impl PostedResponse {
             checks::response(&doc, posted.response, posted.response_signed(), expected, now)?;
         }
         let facts = checks::assertion(&verified, assertion, expected, now)?;
-        Ok(VerifiedAssertion::new(facts, expected, false))
+        Ok(VerifiedAssertion::new(facts, signed_by, expected, false))
     }
 
     /// Decrypts the assertion and verifies it. In a signed response the ciphertext is taken from what was signed, so the
@@ -288,10 +307,10 @@ impl PostedResponse {
         (doc, posted, encrypted): (&Document<'_>, &structure::Structure, ElementId),
         expected: &Expectations,
         now: OffsetDateTime,
-    ) -> Result<checks::Facts, SamlRefusal> {
+    ) -> Result<(checks::Facts, SignedBy), SamlRefusal> {
         let (keys, certificates) = (&expected.decryption_keys, &expected.certificates);
         if posted.response_signed() {
-            let bytes = signature::verify(verifier, &self.text, doc, posted, certificates)?;
+            let (bytes, signed_by) = signature::verify(verifier, &self.text, doc, posted, certificates)?;
             let verified = scan(&bytes, Rules::MESSAGE)?;
             let response = structure::root(&verified)?;
             checks::response(&verified, response, true, expected, now)?;
@@ -300,11 +319,13 @@ impl PostedResponse {
             let assertion = scan(&text, Rules::MESSAGE)?;
             let inner = structure::check_decrypted(&assertion)?;
             if inner.signatures.is_empty() {
-                return checks::assertion(&assertion, assertion.root(), expected, now);
+                let facts = checks::assertion(&assertion, assertion.root(), expected, now)?;
+                return Ok((facts, signed_by));
             }
-            let bytes = signature::verify(verifier, &text, &assertion, &inner, certificates)?;
+            let (bytes, signed_by) = signature::verify(verifier, &text, &assertion, &inner, certificates)?;
             let verified = scan(&bytes, Rules::MESSAGE)?;
-            return checks::assertion(&verified, signed_assertion(&verified, false)?, expected, now);
+            let facts = checks::assertion(&verified, signed_assertion(&verified, false)?, expected, now)?;
+            return Ok((facts, signed_by));
         }
         checks::response(doc, posted.response, false, expected, now)?;
         let text = encryption::decrypt(doc, encrypted, keys)?;
@@ -313,22 +334,25 @@ impl PostedResponse {
             let inner = structure::check_decrypted(&assertion)?;
             signature::verify(verifier, &text, &assertion, &inner, certificates)
         };
-        let bytes = proven().map_err(|refusal| match refusal {
+        let (bytes, signed_by) = proven().map_err(|refusal| match refusal {
             // Says nothing of the document.
             SamlRefusal::VerifierUnavailable { .. } => refusal,
             _ => SamlRefusal::DecryptionFailed { other_key: None, inside: Some(Box::new(refusal)) },
         })?;
         let verified = scan(&bytes, Rules::MESSAGE)?;
-        checks::assertion(&verified, signed_assertion(&verified, false)?, expected, now)
+        let facts = checks::assertion(&verified, signed_assertion(&verified, false)?, expected, now)?;
+        Ok((facts, signed_by))
     }
 }
 
 impl VerifiedAssertion {
-    fn new(facts: checks::Facts, expected: &Expectations, encrypted: bool) -> Self {
+    fn new(facts: checks::Facts, signed_by: SignedBy, expected: &Expectations, encrypted: bool) -> Self {
         Self {
             replay_until: facts.not_on_or_after.saturating_add(expected.clock_skew),
             facts: Arc::new(Facts {
                 issuer: facts.issuer,
+                issue_instant: facts.issue_instant,
+                signed_by,
                 name_id: facts.name_id,
                 attributes: facts.attributes,
                 assertion_id: facts.id,

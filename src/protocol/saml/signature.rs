@@ -105,6 +105,18 @@ impl SignatureAlgorithm {
         }
     }
 
+    /// A short name for the log, such as `rsa-sha256`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Rsa(Hash::Sha256) => "rsa-sha256",
+            Self::Rsa(Hash::Sha384) => "rsa-sha384",
+            Self::Rsa(Hash::Sha512) => "rsa-sha512",
+            Self::Ecdsa(Hash::Sha256) => "ecdsa-sha256",
+            Self::Ecdsa(Hash::Sha384) => "ecdsa-sha384",
+            Self::Ecdsa(Hash::Sha512) => "ecdsa-sha512",
+        }
+    }
+
     fn fits(self, key: KeyKind) -> bool {
         matches!((self, key), (Self::Rsa(_), KeyKind::Rsa(_)) | (Self::Ecdsa(_), KeyKind::Ec(_)))
     }
@@ -178,8 +190,17 @@ impl SignatureVerifier for XmlsecVerifier {
     }
 }
 
-/// Verifies all signatures of a document that has the right structure and returns the bytes that were signed: those
-/// of the assertion if it is signed, else those of the response.
+/// Which key of the IdP signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedBy {
+    /// SHA-256 fingerprint of the connection's certificate that verified the signature.
+    pub fingerprint: String,
+    /// The algorithm of the signature that is relied on.
+    pub algorithm: SignatureAlgorithm,
+}
+
+/// Verifies all signatures of a document that has the right structure and returns the bytes that were signed, those
+/// of the assertion if it is signed, else those of the response, and whose key it was.
 ///
 /// Every signature must be right by our own reckoning. The one that is relied on, by which everything is read
 /// afterwards, must be right by the library's too: it gets the signed element alone, as it is written, without KeyInfo.
@@ -189,7 +210,7 @@ pub(super) fn verify(
     doc: &Document<'_>,
     structure: &Structure,
     certificates: &[Certificate],
-) -> Result<String, SamlRefusal> {
+) -> Result<(String, SignedBy), SamlRefusal> {
     if certificates.is_empty() {
         return Err(SamlRefusal::NoCertificates);
     }
@@ -231,7 +252,9 @@ pub(super) fn verify(
     if expected.as_deref() != Some(&*bytes) {
         return Err(refused("the two canonicalizations came to different bytes".to_owned()));
     }
-    Ok(bytes)
+    let signed_by =
+        SignedBy { fingerprint: certificate.fingerprint().to_owned(), algorithm: relied_on.algorithm };
+    Ok((bytes, signed_by))
 }
 
 fn borrowed(prefixes: &[String]) -> Vec<&str> {

@@ -18,6 +18,7 @@ pub use certificates::{HeldCertificate, active as active_certificates, held as h
 pub use facts::{GivenFacts, GivenMapping, attribute_mapping};
 pub use options::GivenOptions;
 
+use super::connection_tests::trust;
 use super::organizations::{difference, expect_version, reach};
 use super::permissions::{Action, may};
 use super::{Ctx, Error, FieldError, Services, Settings, saml_keys};
@@ -77,6 +78,8 @@ pub struct CreateConnection {
     pub options: GivenOptions,
     /// A change of trust if there are any.
     pub domain_ids: Vec<DomainId>,
+    /// Whether the sign-in log shows the values of attributes.
+    pub unmask_sign_in_attributes: bool,
 }
 
 /// What is to change; `None` leaves alone.
@@ -90,6 +93,7 @@ pub struct UpdateConnection {
     pub options: GivenOptions,
     /// All domains that the connection is to serve; any difference is a change of trust.
     pub domain_ids: Option<Vec<DomainId>>,
+    pub unmask_sign_in_attributes: Option<bool>,
 }
 
 fn missing() -> Error {
@@ -162,6 +166,8 @@ pub async fn create(
         requested_authn_contexts: json!([]),
         require_encryption: false,
         level: SamlLevel::Sl1,
+        unmask_sign_in_attributes: new.unmask_sign_in_attributes,
+        activated_without_test: false,
     };
     options::apply(&mut connection, new.options, &mut errors);
     if !new.domain_ids.is_empty() {
@@ -307,6 +313,9 @@ pub async fn update(
     if let Some(kind) = change.kind {
         after.kind = kind;
     }
+    if let Some(unmask) = change.unmask_sign_in_attributes {
+        after.unmask_sign_in_attributes = unmask;
+    }
     let domains = store::domains::list_of_connection(&tx, scope, id).await?;
     let other_domains = change.domain_ids.filter(|wanted| {
         let wanted: BTreeSet<DomainId> = wanted.iter().copied().collect();
@@ -355,12 +364,14 @@ fn shown(connection: &Connection) -> Result<Value, Error> {
         "slo_url": connection.slo_url,
         "certificates": fingerprints,
         "attribute_mapping": connection.attribute_mapping,
+        "unmask_sign_in_attributes": connection.unmask_sign_in_attributes,
     });
     options::show(connection, &mut shown);
     Ok(shown)
 }
 
-/// Switches a connection on. Until test sign-ins exist, who does it says `skip_test`.
+/// Switches a connection on, once a test sign-in has passed with what it trusts now, or where who does it says
+/// `skip_test`.
 ///
 /// # Errors
 /// 409 `connection_incomplete` naming the facts that are missing; 409 `test_sign_in_required`; [`Error::Forbidden`].
@@ -389,17 +400,21 @@ pub async fn activate(
             ),
         ));
     }
-    if !skip_test {
+    let tested = store::connection_tests::has_passed(&tx, scope, id, &trust(&connection)?).await?;
+    if !tested && !skip_test {
         return Err(Error::conflict(
             "test_sign_in_required",
-            "Nobody has signed in through this connection as a test yet. Send {\"skip_test\": true} to switch it on without one.",
+            "No test sign-in has passed with what the connection trusts now. POST …/test gives the link of one; send \
+             {\"skip_test\": true} to switch it on without.",
         ));
     }
+    connection.activated_without_test = !tested;
     connection.status = ConnectionStatus::Active;
     connection.updated_at = ctx.now;
     let connection = store::connections::update(&tx, scope, connection).await?;
     let data = json!({
         "idp_entity_id": connection.idp_entity_id,
+        "tested": tested,
         "skip_test": skip_test,
         "domains": domains.iter().map(|d| d.name.as_str()).collect::<Vec<_>>(),
     });
@@ -460,6 +475,7 @@ pub async fn delete(
     store::sign_in_attempts::delete_of_connection(&tx, scope, id).await?;
     store::saml_keys::delete_of_connection(&tx, scope, id).await?;
     store::idp_metadata::delete(&tx, scope, id).await?;
+    store::connection_tests::delete_of_connection(&tx, scope, id).await?;
     store::connections::delete(&tx, scope, id).await?;
     let data = json!({ "name": connection.name, "links_removed": links, "sessions_ended": sessions });
     services.record(&tx, ctx, organization, EventKind::ConnectionDeleted, id, data).await?;

@@ -17,6 +17,7 @@ use super::cache::Caches;
 use super::permissions::{Action, may};
 use super::provisioning::{LookUps, Newcomers};
 use super::scim_requests::RequestLog;
+use super::sign_in_log::SignInLog;
 use super::turns::{Turn, Turns};
 use super::{Ctx, Error, Services, access_tokens};
 use crate::model::actor::{Actor, DirectoryCredential};
@@ -146,6 +147,7 @@ pub async fn begin(
         sealer: Arc::clone(&services.sealer),
         signing_keys: access_tokens::SigningKeys::new(),
         scim_log: RequestLog::new(0, false),
+        sign_in_log: SignInLog::new(0, false),
     };
     Ok(DryRun {
         rehearsal,

@@ -3,7 +3,7 @@
 //! it, is left to the transaction in [`super`], which knows the reasons.
 
 use super::person::TOUCH_EVERY;
-use super::{Entry, Reason, Stop};
+use super::{Admitted, Entry, Reason, Stop};
 use crate::model::event::{EventKind, NewEvent};
 use crate::model::id::SessionId;
 use crate::model::secret::Token;
@@ -12,8 +12,11 @@ use crate::store::entries::{self, Entering, Usual};
 use crate::store::error::{StoreError, UniqueKey};
 
 impl Entry<'_> {
-    /// The session's secret, if this is a usual sign-in; `None` if it is not, and then nothing was written.
-    pub(super) async fn admit_known(&self, present: Option<SessionId>) -> Result<Option<Token>, Stop> {
+    /// The session's secret and whose it is, if this is a usual sign-in; `None` if it is not, and then nothing was written.
+    pub(super) async fn admit_known(
+        &self,
+        present: Option<SessionId>,
+    ) -> Result<Option<(Token, Admitted)>, Stop> {
         if present.is_some() || self.attempt.session_id.is_some() {
             return Ok(None);
         }
@@ -46,7 +49,11 @@ impl Entry<'_> {
         };
         let db = &self.services.db;
         match entries::enter(db, self.scope, usual, entering, &*self.services.random).await {
-            Ok(entered) => Ok(entered.then_some(token)),
+            Ok(entered) => {
+                let admitted =
+                    Admitted { user: known.user, session: session.id, created: false, linked: false };
+                Ok(entered.then_some((token, admitted)))
+            }
             Err(StoreError::Conflict(UniqueKey::UsedAssertion)) => Err(Reason::AssertionUsed.into()),
             Err(error) => Err(error.into()),
         }

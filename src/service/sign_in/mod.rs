@@ -6,33 +6,40 @@
 //! ([`known`]). A refusal undoes all of that and is written down in
 //! a transaction of its own, under a reference that the page shows.
 
+pub mod codes;
 mod known;
 mod person;
+mod record;
 pub mod refusal;
 mod return_to;
+pub mod test;
 mod verify;
 
 pub use refusal::{Reason, Refusal};
 pub use return_to::{ReturnTo, ReturnToError};
+pub use test::Tested;
 
 use super::cache::{KnownConnection, KnownWaysIn};
 use super::sessions::{self, Opening, Session};
+use super::sign_in_log::Ending;
 use super::{Ctx, Error, Services, connections, discovery};
 use crate::model::actor::Actor;
 use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
-use crate::model::id::{ConnectionId, SessionId, SignInAttemptId};
+use crate::model::id::{ConnectionId, ConnectionTestId, SessionId, SignInAttemptId, UserId};
 use crate::model::saml::SamlNameIdFormat;
 use crate::model::secret::{Token, TokenHash, TokenKind};
 use crate::model::state::{ConnectionStatus, SignInMethod};
 use crate::model::tenant::TenantScope;
 use crate::model::time::Timestamp;
-use crate::protocol::saml::{AuthnRequest, Console, PostedResponse, SamlRefusal, request_id};
+use crate::protocol::saml::{AuthnRequest, PostedResponse, SamlRefusal, VerifiedAssertion, request_id};
 use crate::store::connections::Connection;
 use crate::store::error::{StoreError, UniqueKey};
 use crate::store::sign_in_attempts::SignInAttempt;
 use crate::store::{self, Tx};
+use record::Record;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 use verify::Verified;
 
@@ -105,31 +112,68 @@ pub async fn begin(services: &Services, ctx: &Ctx, start: Start<'_>) -> Result<B
     let Some(connection) = connection.filter(|found| found.status == ConnectionStatus::Active) else {
         return Ok(Beginning::NoWay);
     };
-    let browser = start
+    let session = sessions::of_cookie(services, start.session, ctx.now).await?;
+    let going = Going {
+        browser: start.browser,
+        session: session.map(|session| session.id),
+        own_page: start.own_page,
+        return_to: start.return_to,
+        test: None,
+    };
+    let (attempt, begun) = prepare(services, ctx, &connection, going).await?;
+    let tx = services.begin().await?;
+    store::sign_in_attempts::insert(&tx, attempt).await?;
+    tx.commit().await?;
+    Ok(Beginning::Begun(Begun { remember, ..begun }))
+}
+
+/// Somebody on the way to the IdP.
+pub(super) struct Going<'a> {
+    /// The browser's binding cookie, if it has one already.
+    pub browser: Option<&'a str>,
+    /// Who is signed in in this browser.
+    pub session: Option<SessionId>,
+    pub own_page: bool,
+    pub return_to: Option<ReturnTo>,
+    /// The test that this is, if it is one.
+    pub test: Option<ConnectionTestId>,
+}
+
+/// An attempt that is still to be written, and where to send the browser.
+///
+/// # Errors
+/// Those of the database; [`Error::Internal`] if the connection's sign-on address is unusable.
+pub(super) async fn prepare(
+    services: &Services,
+    ctx: &Ctx,
+    connection: &Connection,
+    going: Going<'_>,
+) -> Result<(SignInAttempt, Begun), Error> {
+    let browser = going
         .browser
         .and_then(|text| Token::parse(TokenKind::Browser, text))
         .unwrap_or_else(|| Token::generate(TokenKind::Browser, &*services.random));
-    let session = sessions::of_cookie(services, start.session, ctx.now).await?;
     let mut bits = [0_u8; 20];
     services.random.fill(&mut bits);
     let request = request_id(bits);
     let attempt = SignInAttempt {
         id: SignInAttemptId::new(ctx.now, &*services.random),
-        organization_id: known.organization,
+        organization_id: connection.organization_id,
         connection_id: connection.id,
         request_hash: TokenHash::of_request_id(&request),
         browser_hash: browser.hash(),
-        session_id: session.map(|session| session.id),
-        own_page: start.own_page,
-        return_to: start.return_to.map(ReturnTo::into_string),
+        session_id: going.session,
+        own_page: going.own_page,
+        return_to: going.return_to.map(ReturnTo::into_string),
         created_at: ctx.now,
         expires_at: ctx.now.plus(services.settings.attempt_lifetime),
         consumed_at: None,
         outcome: None,
         detail: None,
+        test_id: going.test,
     };
     let urls = connections::sp_urls(&services.settings, connection.id);
-    let key = verify::request_key(services, &connection, ctx.now).await?;
+    let key = verify::request_key(services, connection, ctx.now).await?;
     let redirect = AuthnRequest {
         id: &request,
         issue_instant: ctx.now.to_datetime(),
@@ -138,16 +182,13 @@ pub async fn begin(services: &Services, ctx: &Ctx, start: Start<'_>) -> Result<B
         sso_url: &connection.sso_url,
         force_authn: connection.force_authn,
         name_id_format: connection.name_id_format.map(SamlNameIdFormat::uri),
-        authn_contexts: &connections::options::authn_contexts(&connection)?,
+        authn_contexts: &connections::options::authn_contexts(connection)?,
         key: key.as_ref(),
     }
     // The state is a key of ours that nothing is read from: what the browser may do follows from its cookie.
     .redirect_url(Some(&attempt.id.uuid().simple().to_string()))
     .map_err(|error| Error::Internal(format!("{} cannot be used: {error}", connection.id)))?;
-    let tx = services.begin().await?;
-    store::sign_in_attempts::insert(&tx, attempt).await?;
-    tx.commit().await?;
-    Ok(Beginning::Begun(Begun { redirect: redirect.into(), browser, remember }))
+    Ok((attempt, Begun { redirect: redirect.into(), browser, remember: None }))
 }
 
 /// What arrived at an assertion consumer service.
@@ -163,6 +204,8 @@ pub struct Posted<'a> {
     /// Tells for how long nothing is decrypted for the connection, because too much of late could not be. Asked for
     /// encrypted assertions only.
     pub no_decryption_for: &'a (dyn Fn() -> Option<Duration> + Send + Sync),
+    /// What the browser calls itself.
+    pub user_agent: Option<&'a str>,
 }
 
 /// How a sign-in ended.
@@ -177,6 +220,8 @@ pub enum Outcome {
     },
     /// In a refusal, written down already.
     Refused(Refusal),
+    /// It was a test, and nobody was signed in.
+    Tested(Box<Tested>),
 }
 
 /// What stops a sign-in.
@@ -210,16 +255,37 @@ impl From<Error> for Stop {
     }
 }
 
-/// What is known of a sign-in so far, for the record of a refusal.
+/// What is known of a sign-in so far, for the record.
 #[derive(Default)]
 struct Trace {
     attempt: Option<SignInAttempt>,
     /// Whether the attempt was begun by this very browser: only then a refusal uses it up.
     own: bool,
-    /// Who it would have been, by a verified assertion.
+    /// The response, as soon as it can be read.
+    response: Option<Arc<PostedResponse>>,
+    /// What the IdP has truly said.
+    assertion: Option<VerifiedAssertion>,
+    /// Who it would have been, by that.
     address: Option<EmailAddress>,
-    /// Whether the IdP has truly spoken.
-    verified: bool,
+    /// How it went to the end.
+    admitted: Option<Admitted>,
+}
+
+impl Trace {
+    /// The test that this is, in the browser that began it.
+    fn test(&self) -> Option<ConnectionTestId> {
+        self.attempt.as_ref().filter(|_| self.own)?.test_id
+    }
+}
+
+/// How somebody was let in.
+#[derive(Debug, Clone, Copy)]
+struct Admitted {
+    user: UserId,
+    session: SessionId,
+    /// Whether the member was made by it, and the link.
+    created: bool,
+    linked: bool,
 }
 
 /// Completes a sign-in.
@@ -227,9 +293,9 @@ struct Trace {
 /// # Errors
 /// [`Error::NotFound`] if no connection has this id; [`Error::RateLimited`] for an encrypted assertion while nothing is
 /// decrypted for the connection; [`Error::Unavailable`] if the database is away or too many
-/// responses wait to be verified. Everything else is an [`Outcome::Refused`].
+/// responses wait to be verified. Everything else is an [`Outcome::Refused`], or an [`Outcome::Tested`].
 pub async fn complete(services: &Services, ctx: &Ctx, posted: Posted<'_>) -> Result<Outcome, Error> {
-    let Posted { connection, response, browser, session, no_decryption_for } = posted;
+    let Posted { connection, response, browser, session, no_decryption_for, user_agent } = posted;
     // Which attempt it is about is read before the connection is: one question to the database finds both.
     let read = verify::read_posted(response).await;
     let request = read.as_ref().ok().and_then(PostedResponse::in_response_to);
@@ -244,11 +310,19 @@ pub async fn complete(services: &Services, ctx: &Ctx, posted: Posted<'_>) -> Res
         return Err(Error::not_found("SAML connection"));
     };
     let mut trace = Trace { attempt, ..Trace::default() };
-    match enter(services, ctx, &known, read, (browser, session, no_decryption_for), &mut trace).await {
-        Ok(outcome) => Ok(outcome),
-        Err(Stop::Refused(reason)) => {
-            Ok(Outcome::Refused(Box::pin(write_down(services, ctx, &known.row, &trace, reason)).await?))
+    let ended = enter(services, ctx, &known, read, (browser, session, no_decryption_for), &mut trace).await;
+    let record = Record { services, ctx, known: &known, trace, user_agent };
+    match ended {
+        Ok(Outcome::Tested(tested)) => {
+            record.note(Ending::Test { reference: tested.report.reference.clone(), why: None }, 0);
+            Ok(Outcome::Tested(tested))
         }
+        Ok(Outcome::SignedIn { token, return_to }) => {
+            record.signed_in();
+            Ok(Outcome::SignedIn { token, return_to })
+        }
+        Ok(Outcome::Refused(refusal)) => Ok(Outcome::Refused(refusal)),
+        Err(Stop::Refused(reason)) => Ok(Box::pin(record.refused(reason, session)).await?),
         Err(Stop::Store(error)) => Err(error.into()),
         Err(Stop::Failed(error)) => Err(error),
     }
@@ -269,10 +343,13 @@ async fn enter(
     let connection = &known.row;
     // The connection named by the address is what names the tenant here.
     let scope = TenantScope::established(connection.organization_id);
-    if connection.status != ConnectionStatus::Active {
+    // A draft is open for its tests alone.
+    let is_test = trace.attempt.as_ref().is_some_and(|attempt| attempt.test_id.is_some());
+    if connection.status != ConnectionStatus::Active && !is_test {
         return Err(Reason::ConnectionInactive.into());
     }
-    let response = read?;
+    let response = Arc::new(read?);
+    trace.response = Some(Arc::clone(&response));
     let request =
         response.in_response_to().ok_or(SamlRefusal::Unsolicited { element: "response" })?.to_owned();
     let attempt = trace.attempt.clone().ok_or(Reason::UnknownRequest)?;
@@ -292,16 +369,21 @@ async fn enter(
     {
         return Err(Error::RateLimited { retry_after }.into());
     }
-    let verified = verify::verify(services, known, request, response, ctx.now).await?;
-    trace.verified = true;
+    let assertion = verify::verify(services, known, request, response, ctx.now).await?;
+    trace.assertion = Some(assertion.clone());
+    let verified = verify::read(assertion, &known.mapping)?;
     trace.address = Some(verified.address.clone());
-    let present = sessions::of_cookie(services, session, ctx.now).await?.map(|session| session.id);
     let idp = Actor::Idp { connection: connection.id, organization: connection.organization_id };
     let entry = Entry { services, ctx: ctx.acting(idp), scope, connection, attempt, verified };
-    let token = match entry.admit_known(present).await? {
-        Some(token) => token,
+    if is_test {
+        return Box::pin(entry.rehearse(trace)).await;
+    }
+    let present = sessions::of_cookie(services, session, ctx.now).await?.map(|session| session.id);
+    let (token, admitted) = match entry.admit_known(present).await? {
+        Some(done) => done,
         None => Box::pin(entry.admit_anybody(present)).await?,
     };
+    trace.admitted = Some(admitted);
     Ok(Outcome::SignedIn { token, return_to: entry.attempt.return_to })
 }
 
@@ -320,7 +402,7 @@ impl Entry<'_> {
         self.ctx.now
     }
 
-    async fn admit_anybody(&self, present: Option<SessionId>) -> Result<Token, Stop> {
+    async fn admit_anybody(&self, present: Option<SessionId>) -> Result<(Token, Admitted), Stop> {
         let mut tries = 1;
         loop {
             match self.admit(present).await {
@@ -332,7 +414,7 @@ impl Entry<'_> {
     }
 
     /// The one transaction.
-    async fn admit(&self, present: Option<SessionId>) -> Result<Token, Stop> {
+    async fn admit(&self, present: Option<SessionId>) -> Result<(Token, Admitted), Stop> {
         let (services, ctx, now) = (self.services, &self.ctx, self.now());
         let tx = services.db.begin().await?;
         if !store::sign_in_attempts::consume(&tx, self.scope, self.attempt.id, now).await? {
@@ -357,7 +439,8 @@ impl Entry<'_> {
         data["note"] = json!(person.note);
         services.record(&tx, ctx, organization.id, EventKind::SignInSucceeded, user, data).await?;
         tx.commit().await?;
-        Ok(token)
+        let admitted = Admitted { user, session: session.id, created: person.created, linked: person.linked };
+        Ok((token, admitted))
     }
 
     /// How the session begins, by the assertion.
@@ -402,40 +485,4 @@ impl Entry<'_> {
             other => Ok(other?),
         }
     }
-}
-
-/// Writes a refusal down, in a transaction of its own: the sign-in's is undone.
-async fn write_down(
-    services: &Services,
-    ctx: &Ctx,
-    connection: &Connection,
-    trace: &Trace,
-    reason: Reason,
-) -> Result<Refusal, Error> {
-    let organization = connection.organization_id;
-    let scope = TenantScope::established(organization);
-    let refusal = Refusal::new(&reason, Console::from_type(connection.kind.as_str()), &*services.random);
-    let actor = if trace.verified {
-        Actor::Idp { connection: connection.id, organization }
-    } else {
-        Actor::Anonymous
-    };
-    let data = json!({
-        "code": refusal.code,
-        "reference": refusal.reference,
-        "detail": refusal.detail,
-        "next_step": refusal.next_step,
-        "connection": connection.id,
-        "attempt": trace.attempt.as_ref().map(|attempt| attempt.id),
-        "address": trace.address,
-    });
-    let subject = trace.attempt.as_ref().map_or_else(|| connection.id.to_string(), |a| a.id.to_string());
-    let tx = services.begin().await?;
-    if let Some(attempt) = trace.attempt.as_ref().filter(|_| trace.own) {
-        let detail = format!("{}: {}", refusal.reference, refusal.detail);
-        store::sign_in_attempts::refuse(&tx, scope, attempt.id, refusal.code, &detail, ctx.now).await?;
-    }
-    services.record(&tx, &ctx.acting(actor), organization, EventKind::SignInRefused, subject, data).await?;
-    tx.commit().await?;
-    Ok(refusal)
 }

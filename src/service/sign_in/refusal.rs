@@ -2,6 +2,7 @@
 //! the field to change; the person at the browser gets plain words, what to check, and the reference by which the
 //! administrator finds the rest. What a stranger posted never reaches a page.
 
+use super::codes;
 use crate::model::email::EmailAddressError;
 use crate::model::random::Random;
 use crate::model::time::Timestamp;
@@ -187,147 +188,43 @@ pub struct Refusal {
     pub reason: &'static str,
     /// What the person can check or do.
     pub check: &'static str,
+    /// Whether an administrator of the organization reads the page, who may see the details at once.
+    pub for_admin: bool,
 }
 
 impl Refusal {
     pub(super) fn new(reason: &Reason, console: Console, random: &dyn Random) -> Self {
-        let (plain, check) = words(reason.code());
+        let said = codes::of(reason.code());
         Self {
             code: reason.code(),
             reference: reference(random),
             detail: reason.detail(),
             next_step: reason.next_step(console),
-            reason: plain,
-            check,
+            reason: said.plain,
+            check: said.check,
+            for_admin: false,
         }
     }
 }
 
 /// `K7QF-2M9D`: 40 bits, enough to be unique in a log; without I, L, O, U, 0 and 1.
-fn reference(random: &dyn Random) -> String {
+pub(in crate::service) fn reference(random: &dyn Random) -> String {
     const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ@#";
     const LETTERS: usize = 30;
     let mut out = String::with_capacity(9);
     while out.len() < 9 {
-        let mut byte = [0_u8; 1];
-        random.fill(&mut byte);
-        let at = usize::from(byte[0] & 31);
-        if at < LETTERS {
-            out.push(char::from(ALPHABET[at]));
-            if out.len() == 4 {
-                out.push('-');
+        let mut bytes = [0_u8; 16];
+        random.fill(&mut bytes);
+        for at in bytes.map(|byte| usize::from(byte & 31)) {
+            if at < LETTERS && out.len() < 9 {
+                out.push(char::from(ALPHABET[at]));
+                if out.len() == 4 {
+                    out.push('-');
+                }
             }
         }
     }
     out
-}
-
-const AGAIN: &str = "Start again from the sign-in page. If it happens every time, send the reference below to your administrator.";
-const ADMIN: &str =
-    "Send the reference below to your administrator, who finds the details in the sign-in log.";
-
-/// What happened and what to check, for the person at the browser.
-fn words(code: &str) -> (&'static str, &'static str) {
-    match code {
-        "wrong_audience" => (
-            "Your identity provider answered for another service than this one.",
-            "This is a setting at the identity provider (the audience, or entity id). Send the reference below to your administrator.",
-        ),
-        "wrong_destination" | "wrong_recipient" => (
-            "Your identity provider answered to another address than this one.",
-            "This is a setting at the identity provider (the assertion consumer service URL). Send the reference below to your administrator.",
-        ),
-        "wrong_issuer" => (
-            "The answer came from another identity provider than the one that is set up for your organization.",
-            ADMIN,
-        ),
-        "signature_mismatch" | "no_certificates" => (
-            "The answer is signed with a key that is not known here.",
-            "Your identity provider may have changed its certificate. Send the reference below to your administrator, who adds the new one.",
-        ),
-        "content_altered" | "signature_structure" | "verifier_refused" | "unsigned" => {
-            ("The answer of your identity provider could not be proven to be genuine.", ADMIN)
-        }
-        "sha1_refused" | "algorithm_refused" => (
-            "The answer is signed with an algorithm that is no longer considered safe.",
-            "This is a setting at the identity provider. Send the reference below to your administrator.",
-        ),
-        "encrypted_unsupported" | "encryption_structure" | "encryption_algorithm_refused" => (
-            "The answer of your identity provider is encrypted in a way that is not taken here.",
-            "This is a setting at the identity provider. Send the reference below to your administrator.",
-        ),
-        "no_encryption_key" | "decryption_failed" => (
-            "The answer of your identity provider is encrypted, and could not be read here.",
-            "Your identity provider may encrypt for an older key. Send the reference below to your administrator.",
-        ),
-        "wrong_authn_context" => (
-            "You signed in at your identity provider in a way that your organization does not accept here.",
-            "Sign in again with a second factor, if you can choose. Else send the reference below to your administrator.",
-        ),
-        "not_encrypted" => (
-            "The answer of your identity provider was not encrypted, and your organization asks for that.",
-            "This is a setting at the identity provider. Send the reference below to your administrator.",
-        ),
-        "idp_status" => (
-            "Your identity provider did not sign you in.",
-            "Check at your identity provider that you may use this application, or ask your administrator, with the reference below.",
-        ),
-        "not_yet_valid" | "expired" => (
-            "The answer of your identity provider is not valid at this time.",
-            "Start again from the sign-in page. If it happens every time, the clocks differ: send the reference below to your administrator.",
-        ),
-        "unsolicited" => (
-            "This sign-in began at your identity provider, and only those that begin here are accepted.",
-            "Open the sign-in page and type your e-mail address.",
-        ),
-        "wrong_in_response_to" | "unknown_request" => {
-            ("This answer belongs to no sign-in that was begun here.", AGAIN)
-        }
-        "other_browser" => (
-            "This sign-in was begun in another browser, or your browser did not keep our cookie.",
-            "Allow cookies for this site and start again from the sign-in page. If you came here by a link that somebody sent you, do not use it.",
-        ),
-        "attempt_used" | "assertion_used" => (
-            "This sign-in was finished before; each one is good for once.",
-            "If you are not signed in, start again from the sign-in page.",
-        ),
-        "attempt_expired" => ("This sign-in took too long.", "Start again from the sign-in page."),
-        "connection_inactive" => {
-            ("Single sign-on is switched off for your organization at the moment.", ADMIN)
-        }
-        "connection_changed" => {
-            ("Single sign-on of your organization was changed while you signed in.", AGAIN)
-        }
-        "no_email" | "address_invalid" | "no_subject" => (
-            "Your identity provider did not tell an e-mail address that can be used here.",
-            "Your administrator sets at the identity provider which attributes are sent. Send them the reference below.",
-        ),
-        "foreign_domain" => (
-            "Your e-mail address is not on a domain that your identity provider may speak for here.",
-            "Check that you signed in with the right account. If you did, send the reference below to your administrator.",
-        ),
-        "deprovisioned" => (
-            "Your access to this organization was ended.",
-            "If you think that is a mistake, send the reference below to your administrator.",
-        ),
-        "subject_conflict" => (
-            "Your e-mail address belongs to another account here.",
-            "This happens when an account at the identity provider was made anew. Send the reference below to your administrator.",
-        ),
-        "owner_link_refused" => (
-            "You are an owner of this organization, and an owner connects single sign-on only while signed in.",
-            "Sign in the way you used to, then open our sign-in page in the same browser and type your e-mail address.",
-        ),
-        "first_link_off" => (
-            "Your account is not connected to this identity provider, and connecting it by the e-mail address is switched off.",
-            ADMIN,
-        ),
-        "jit_off" => (
-            "You have no account in this organization yet, and none is made by signing in.",
-            "Ask your administrator to add or invite you.",
-        ),
-        _ => ("The answer of your identity provider cannot be read.", ADMIN),
-    }
 }
 
 #[cfg(test)]

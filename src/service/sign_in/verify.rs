@@ -6,7 +6,8 @@ use crate::model::email::EmailAddress;
 use crate::model::id::ConnectionId;
 use crate::model::time::Timestamp;
 use crate::protocol::saml::{
-    Expectations, Identity, PostedResponse, RequestKey, SamlRefusal, Subject, VerifiedAssertion,
+    AttributeMapping, Expectations, Identity, PostedResponse, RequestKey, SamlRefusal, Subject,
+    VerifiedAssertion,
 };
 use crate::service::cache::KnownConnection;
 use crate::service::connections::options;
@@ -128,14 +129,14 @@ pub(super) async fn request_key(
     key.map(Some).ok_or_else(|| Error::Internal(format!("{} has no key to sign with", connection.id)))
 }
 
-/// Verifies a response and reads who it is about.
+/// Verifies a response.
 pub(super) async fn verify(
     services: &Services,
     known: &KnownConnection,
     request_id: String,
-    response: PostedResponse,
+    response: Arc<PostedResponse>,
     now: Timestamp,
-) -> Result<Verified, Stop> {
+) -> Result<VerifiedAssertion, Stop> {
     let urls = connections::sp_urls(&services.settings, known.row.id);
     let skew = services.settings.clock_skew;
     let expected = Expectations {
@@ -151,12 +152,12 @@ pub(super) async fn verify(
     };
     let at = now.to_datetime();
     let verifier = Arc::clone(&services.verifier);
-    let assertion = off_thread(move || response.verify_with(&*verifier, &expected, at)).await?;
-    let identity = Identity::read(&assertion, &known.mapping)?;
-    read(assertion, identity)
+    off_thread(move || response.verify_with(&*verifier, &expected, at)).await
 }
 
-fn read(assertion: VerifiedAssertion, identity: Identity) -> Result<Verified, Stop> {
+/// Reads who a verified assertion is about.
+pub(super) fn read(assertion: VerifiedAssertion, mapping: &AttributeMapping) -> Result<Verified, Stop> {
+    let identity = Identity::read(&assertion, mapping)?;
     let cut = |text: &str| text.chars().take(200).collect::<String>();
     let too_long = |what, text: &str| SamlRefusal::BadValue { what, found: format!("{}…", cut(text)) };
     if assertion.assertion_id().len() > LONGEST_KEY {

@@ -1,6 +1,7 @@
 //! One file a table: its columns as types, no logic. What the rows mean stands in `model`.
 
 pub mod api_keys;
+pub mod connection_tests;
 pub mod deactivation_waves;
 pub mod directories;
 pub mod directory_counts;
@@ -28,6 +29,7 @@ pub mod scim_requests;
 pub mod scim_tokens;
 pub mod sessions;
 pub mod sign_in_attempts;
+pub mod sign_ins;
 pub mod signing_keys;
 pub mod used_assertions;
 pub mod used_client_assertions;

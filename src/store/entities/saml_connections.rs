@@ -41,6 +41,10 @@ pub struct Model {
     pub requested_authn_contexts: Json,
     pub require_encryption: bool,
     pub level: SamlLevel,
+    /// Whether the sign-in log shows the values of attributes.
+    pub unmask_sign_in_attributes: bool,
+    /// Whether it was switched on although no test sign-in had passed, and none has since.
+    pub activated_without_test: bool,
 }
 
 /// Tables are joined by name where they are joined at all.

@@ -1,6 +1,6 @@
 //! Table `sign_in_attempts`. A sign-in that was sent to an IdP; only hashes of the request's id and of the browser's cookie are kept.
 
-use crate::model::id::{ConnectionId, OrganizationId, SessionId, SignInAttemptId};
+use crate::model::id::{ConnectionId, ConnectionTestId, OrganizationId, SessionId, SignInAttemptId};
 use crate::model::secret::TokenHash;
 use crate::model::time::Timestamp;
 use sea_orm::entity::prelude::*;
@@ -25,6 +25,8 @@ pub struct Model {
     pub consumed_at: Option<Timestamp>,
     pub outcome: Option<String>,
     pub detail: Option<String>,
+    /// Of a test sign-in: it signs nobody in.
+    pub test_id: Option<ConnectionTestId>,
 }
 
 /// Tables are joined by name where they are joined at all.

@@ -11,7 +11,9 @@ mod refusals;
 mod requests;
 mod sessions;
 mod sign_in;
+mod sign_in_log;
 mod simplesamlphp;
+mod test_sign_in;
 mod verifier;
 mod ways_in;
 

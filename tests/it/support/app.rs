@@ -66,6 +66,7 @@ pub struct Builder {
     scim_log_waiting: Option<usize>,
     verifier: Option<(PathBuf, Duration)>,
     fetch_within: Option<Duration>,
+    sign_in_log_waiting: Option<usize>,
 }
 
 impl Builder {
@@ -124,6 +125,12 @@ impl Builder {
         self
     }
 
+    /// The same of the sign-in log.
+    pub fn sign_in_log_waiting(mut self, most: usize) -> Self {
+        self.sign_in_log_waiting = Some(most);
+        self
+    }
+
     /// Starts it.
     pub async fn start(self) -> TestApp {
         self.try_start().await.unwrap_or_else(|error| panic!("the app does not start: {error}"))
@@ -179,6 +186,7 @@ impl Builder {
             no_background: !self.background,
             scim_log_waiting: self.scim_log_waiting,
             verifier: Some(verifier),
+            sign_in_log_waiting: self.sign_in_log_waiting,
             ..Overrides::default()
         };
         let app = App::open(&config, overrides).await?;
