@@ -1,6 +1,6 @@
 # make run      installs what is missing, builds the release binary and starts the demo
 # make test     installs what is missing, then formatting, lints and all tests, on SQLite and on PostgreSQL
-# make fuzz     installs what is missing, then runs each fuzz target of the SCIM engine for a minute (FUZZ_SECONDS)
+# make fuzz     installs what is missing, then runs each fuzz target of the engines for a minute (FUZZ_SECONDS)
 # make bench    measures on loopback beside the machine's yardsticks
 # make order    finds out by callgrind what the binary's start runs, for the linker to lay it side by side
 # make setup    only installs what is missing
@@ -59,7 +59,7 @@ check: build-packages test-packages python-peers
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
-# The engine alone, under the address sanitizer. That flag is for nightly compilers, but a stable one takes it too when
+# The engines alone, under the address sanitizer. That flag is for nightly compilers, but a stable one takes it too when
 # told that it is its own bootstrap. What is found stays in tests/fuzz/artifacts, the corpus in tests/fuzz/corpus.
 FUZZ_SECONDS ?= 60
 CARGO_FUZZ := $(abspath $(TARGET))/tools/cargo-fuzz
@@ -69,10 +69,11 @@ fuzz: build-packages
 	@test -x $(CARGO_FUZZ)/bin/cargo-fuzz || \
 		$(CARGO) install --locked --root $(CARGO_FUZZ) --target-dir $(TARGET)/tools/build --version 0.13.2 cargo-fuzz
 	$(FUZZ) build --fuzz-dir tests/fuzz --target-dir $(TARGET)/fuzz
-	@for target in filter path patch message; do \
+	@for target in filter path patch message response decryption; do \
+		case $$target in response | decryption) words=saml ;; *) words=scim ;; esac; \
 		echo "Fuzzing $$target for $(FUZZ_SECONDS) seconds"; \
 		$(FUZZ) run --fuzz-dir tests/fuzz --target-dir $(TARGET)/fuzz $$target -- \
-			-dict=tests/fuzz/scim.dict -max_total_time=$(FUZZ_SECONDS) -max_len=10000 -verbosity=0 -print_final_stats=1; \
+			-dict=tests/fuzz/$$words.dict -max_total_time=$(FUZZ_SECONDS) -max_len=10000 -verbosity=0 -print_final_stats=1; \
 	done
 
 bench: build-packages test-packages

@@ -250,6 +250,27 @@ pub async fn find(
     store::saml_keys::find(&services.db, scope, connection, id).await?.ok_or_else(missing)
 }
 
+/// Where another key of this purpose would stand.
+fn place(keys: &[SamlKey], purpose: SamlKeyPurpose) -> Result<SamlKeyState, Error> {
+    let of_purpose = || keys.iter().filter(|key| key.purpose == purpose);
+    if of_purpose().any(|key| key.state == SamlKeyState::Next) {
+        return Err(Error::conflict(
+            "rotation_under_way",
+            "There is a next key already. Activate it or delete it before another one is made.",
+        ));
+    }
+    match of_purpose().count() {
+        0 => Ok(SamlKeyState::Current),
+        MOST_KEYS.. => Err(Error::conflict(
+            "too_many_keys",
+            format!(
+                "The connection has {MOST_KEYS} {purpose} keys, the most there can be. Delete a previous one first."
+            ),
+        )),
+        _ => Ok(SamlKeyState::Next),
+    }
+}
+
 /// Makes a key: the first one of its purpose is the current one at once, any other is shown in our metadata as the next.
 ///
 /// # Errors
@@ -269,26 +290,12 @@ pub async fn create(
         return Err(Error::field("bits", "out_of_range", message));
     }
     connection_of(services, scope, connection).await?;
+    // Asked before as well, because making a key is dear.
+    place(&store::saml_keys::list(&services.db, scope, connection).await?, purpose)?;
     let made = generate(services, bits, ctx.now).await?;
     let tx = services.begin().await?;
     let row = store::connections::lock(&tx, scope, connection).await?.ok_or_else(no_connection)?;
-    let mut keys = store::saml_keys::list(&tx, scope, connection).await?;
-    keys.retain(|key| key.purpose == purpose);
-    if keys.iter().any(|key| key.state == SamlKeyState::Next) {
-        return Err(Error::conflict(
-            "rotation_under_way",
-            "There is a next key already. Activate it or delete it before another one is made.",
-        ));
-    }
-    if keys.len() >= MOST_KEYS {
-        return Err(Error::conflict(
-            "too_many_keys",
-            format!(
-                "The connection has {MOST_KEYS} {purpose} keys, the most there can be. Delete a previous one first."
-            ),
-        ));
-    }
-    let state = if keys.is_empty() { SamlKeyState::Current } else { SamlKeyState::Next };
+    let state = place(&store::saml_keys::list(&tx, scope, connection).await?, purpose)?;
     let key = insert(services, ctx, &tx, &row, (purpose, state), made).await?;
     tx.commit().await?;
     Ok(key)

@@ -1,5 +1,5 @@
-//! The SCIM engine by itself, as the fuzz targets see it: the very files of `src/protocol/scim`, which need nothing of
-//! the gateway but a few words of the model. So a target is built in seconds, not with the gateway's hundreds of crates.
+//! The SCIM and SAML engines by themselves, as the fuzz targets see them: the very files of `src/protocol`, which need
+//! nothing of the gateway but a few words of the model. So a target is built in seconds, not with the gateway's hundreds of crates.
 
 /// The words that the engine speaks of; in the gateway they can be stored and documented besides.
 pub mod model {
@@ -42,7 +42,9 @@ pub mod model {
 pub mod protocol {
     pub mod json;
     pub mod percent;
+    pub mod saml;
     pub mod scim;
 }
 
 pub mod shape;
+pub mod sign_in;
