@@ -1,6 +1,9 @@
 //! Every SAML guide without a database: no gap, nothing that is asked for and not read, the words of the messages.
 
+use super::attributes::attributes;
+use super::fields::pattern;
 use super::*;
+use crate::service::guides::FieldValue;
 
 fn facts(kind: ConnectionType) -> Facts {
     Facts {
