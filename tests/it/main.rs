@@ -19,6 +19,8 @@ mod migrations;
 #[cfg(test)]
 mod peers;
 #[cfg(test)]
+mod problems;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod saml;

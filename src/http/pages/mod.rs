@@ -4,6 +4,7 @@
 pub mod cookies;
 mod invite;
 mod login;
+mod problems;
 mod session;
 
 use super::extract::client_ip::ClientIp;
@@ -166,6 +167,8 @@ pub fn add_to(tree: Route, doors: &Doors) -> Route {
         .at("/login", dress.on(login.with(own())))
         .at("/logout", dress.on(logout.with(own())))
         .at("/invite", dress.on(invite.with(own())))
+        .at("/problems", dress.on(Methods::new().get(problems::index)))
+        .at("/problems/:code", dress.on(Methods::new().get(problems::show)))
         .at("/static/invite.js", dress.on(Methods::new().get(invite::script)))
         .at("/signed-in", dress.on(Methods::new().get(session::signed_in)))
         .at("/static/postern.css", dress.on(Methods::new().get(style_sheet)))

@@ -1,5 +1,6 @@
 //! Bodies in and out: refusals in the dialect of each surface, and the SCIM media type.
 
+pub mod codes;
 pub mod dialect;
 pub mod framework;
 pub mod json_body;

@@ -79,6 +79,36 @@ async fn somebody_signs_in_through_a_real_idp() {
 }
 
 #[tokio::test]
+async fn a_connection_is_tested_through_a_real_idp() {
+    let mut gate = gate().await;
+    gate.app.post(&format!("{}/deactivate", gate.connection)).operator().send().await.expect(200);
+    let test = format!("{}/test", gate.connection);
+    let asked = gate.app.post(&test).operator().send().await.expect(200).json();
+    let mut browser = Browser::new();
+    let page = browser.open(text(&asked, "url")).await;
+    let page = gate.log_in(&mut browser, page).await;
+    assert_eq!(page.status.as_u16(), 200, "{page}\n{}", gate.idp.log());
+    for shown in
+        ["The test sign-in passed", "jo@acme.test", "Jo", "Doe", "givenName", "just in time", "persistent"]
+    {
+        assert!(page.text().contains(shown), "{shown}: {page}");
+    }
+    assert!(gate.session(&browser).is_none(), "nobody is signed in by a test");
+    let activate = format!("{}/activate", gate.connection);
+    gate.app.post(&activate).operator().json(&json!({})).send().await.expect(200);
+    assert_eq!(gate.sign_in(&mut Browser::new()).await.url.path(), "/signed-in");
+
+    // A key that the connection does not know: the page says so, and names what to compare.
+    gate.idp.rotate_key();
+    let asked = gate.app.post(&test).operator().send().await.expect(200).json();
+    let mut browser = Browser::new();
+    let page = browser.open(text(&asked, "url")).await;
+    let page = gate.log_in(&mut browser, page).await;
+    assert!(page.text().contains("The test sign-in did not pass"), "{page}");
+    assert!(page.text().contains("signature_mismatch") && page.text().contains("fingerprint"), "{page}");
+}
+
+#[tokio::test]
 async fn a_wrong_audience_is_refused_with_its_reason() {
     let mut gate = gate().await;
     // The IdP's administrator mistyped our entity id.
