@@ -15,7 +15,7 @@ use time::macros::datetime;
 
 use crate::protocol::saml::own_key::{self, OwnKey};
 use crate::protocol::saml::signature::{SignatureVerifier, VerifierError};
-use crate::protocol::saml::{Certificate, DecryptionKey, Expectations};
+use crate::protocol::saml::{DecryptionKey, Expectations};
 
 /// The time of the sign-in.
 pub const NOW: OffsetDateTime = datetime!(2026-11-23 12:00:00 UTC);
@@ -59,7 +59,7 @@ pub fn form(text: &str) -> Vec<u8> {
 pub struct Unreachable;
 
 impl SignatureVerifier for Unreachable {
-    fn signed_bytes(&self, document: &str, _: &Certificate) -> Result<String, VerifierError> {
+    fn signed_bytes(&self, document: &str, _: &[u8]) -> Result<String, VerifierError> {
         panic!("a signature was taken for right: {document}");
     }
 }
