@@ -12,7 +12,7 @@ use super::entities::sign_ins::{Column, Entity};
 use super::error::StoreError;
 use super::sign_in_attempts::SignInAttempt;
 use super::{Conn, Db, Tx};
-use crate::model::id::{ConnectionId, SignInId, UserId};
+use crate::model::id::{ConnectionId, SessionId, SignInAttemptId, SignInId, UserId};
 use crate::model::sign_in::SignInOutcome;
 use crate::model::tenant::{InstallationScope, TenantScope};
 use crate::model::time::Timestamp;
@@ -190,7 +190,7 @@ async fn copy_rows(db: &Db, rows: &[SignIn]) -> Result<(), StoreError> {
             .shown(row.organization_id.uuid())
             .shown(row.id.uuid())
             .shown(row.connection_id.uuid())
-            .maybe(row.attempt_id.map(|id| id.uuid()))
+            .maybe(row.attempt_id.map(SignInAttemptId::uuid))
             .shown(row.created_at.micros())
             .text(&row.reference)
             .text(row.outcome.as_str())
@@ -200,8 +200,8 @@ async fn copy_rows(db: &Db, rows: &[SignIn]) -> Result<(), StoreError> {
             .maybe(row.started_at.map(Timestamp::micros))
             .maybe(row.finished_at.map(Timestamp::micros))
             .optional(row.address.as_deref())
-            .maybe(row.user_id.map(|id| id.uuid()))
-            .maybe(row.session_id.map(|id| id.uuid()))
+            .maybe(row.user_id.map(UserId::uuid))
+            .maybe(row.session_id.map(SessionId::uuid))
             .shown(row.created)
             .shown(row.linked)
             .shown(row.verified)

@@ -7,6 +7,7 @@ use super::dto::{Time, id};
 use super::sign_ins::{AttributeView, as_seconds};
 use crate::http::payload::Problem;
 use crate::model::id::{ConnectionId, OrganizationId};
+use crate::model::time::Timestamp;
 use crate::service::connection_tests::{self, Newest};
 use crate::service::sign_in::test::{Came, Foretold, Read, Report, Wrong};
 use poem_openapi::param::Path;
@@ -181,7 +182,7 @@ impl TestView {
             (None, _) => TestStatus::Unfinished,
         };
         view.created_at = Some(test.created_at.to_datetime());
-        view.finished_at = test.finished_at.map(|at| at.to_datetime());
+        view.finished_at = test.finished_at.map(Timestamp::to_datetime);
         if let Some(report) = test.report {
             let report: Report = serde_json::from_value(report).map_err(|error| {
                 tracing::error!(%error, test = %test.id, "the report of a test cannot be read again");

@@ -7,6 +7,7 @@ use super::dto::{Time, id, id_field, page_request, parts, words};
 use crate::model::id::SignInId;
 use crate::model::page::Cursor;
 use crate::model::sign_in::{SignInOutcome, SignInStep};
+use crate::model::time::Timestamp;
 use crate::service::Error;
 use crate::service::sign_in_log::{self, Found, Seen, SignIn, SignInFilter, StepTold};
 use poem_openapi::param::{Path, Query};
@@ -128,8 +129,8 @@ impl SignInView {
             detail: row.detail.clone(),
             next_step: row.next_step.clone(),
             connection_id: row.connection_id.to_string(),
-            started_at: row.started_at.map(|at| at.to_datetime()),
-            finished_at: row.finished_at.map(|at| at.to_datetime()),
+            started_at: row.started_at.map(Timestamp::to_datetime),
+            finished_at: row.finished_at.map(Timestamp::to_datetime),
             address: row.address.clone(),
             user_id: row.user_id.map(|id| id.to_string()),
             session_id: row.session_id.map(|id| id.to_string()),

@@ -191,7 +191,7 @@ on_both! {
         for name in ["ada", "bob", "cleo"] {
             let address = format!("{name}@acme.test");
             Person::new().sign_in(&app, &acme, name, &address).await.expect(303);
-            app.clock.advance(Duration::from_secs(60));
+            app.clock.advance(Duration::from_mins(1));
         }
         let mut jo = Person::new();
         let begun = jo.begin(&app, "jo@acme.test").await;

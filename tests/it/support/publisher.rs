@@ -110,7 +110,7 @@ async fn answer(mut stream: TcpStream, course: Course) -> Option<()> {
         Course::Silent => std::future::pending().await,
         Course::Stalls => {
             stream.write_all(whole(1_000, "<md:EntityDescriptor").as_bytes()).await.ok()?;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         Course::Closes => {}
     }

@@ -53,7 +53,7 @@ fn serve() -> (u16, Vec<u8>) {
         for stream in listener.incoming().flatten() {
             let Ok(mut stream) = acceptor.accept(stream) else { continue };
             let mut head = [0; 4096];
-            stream.read(&mut head).expect("a request");
+            assert_ne!(stream.read(&mut head).expect("a request"), 0);
             let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", DOCUMENT.len());
             stream.write_all(answer.as_bytes()).expect("written");
             stream.write_all(DOCUMENT).expect("written");
@@ -65,7 +65,8 @@ fn serve() -> (u16, Vec<u8>) {
 
 #[test]
 fn only_a_certificate_of_the_name_that_a_root_vouches_for_is_taken() {
-    if let Ok(ports) = std::env::var(PORTS) {
+    if let Some(ports) = std::env::var_os(PORTS) {
+        let ports = ports.into_string().expect("numbers");
         let ports: Vec<u16> = ports.split(' ').map(|port| port.parse().expect("a port")).collect();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         return runtime.expect("a runtime").block_on(judge(ports[0], ports[1]));

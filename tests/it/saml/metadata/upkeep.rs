@@ -60,7 +60,7 @@ on_both! {
             events.iter().map(|event| event["data"]["days_left"].clone()).collect::<Vec<_>>()
         };
         // Made for three years.
-        app.clock.advance(DAY * (3 * 365 - 60) - HOUR);
+        app.clock.advance(HOUR * (24 * (3 * 365 - 60) - 1));
         assert_eq!(warn(&app).await, 0);
         for (pause, days) in [(2 * HOUR, 60), (30 * DAY, 30), (23 * DAY, 7), (7 * DAY, 0)] {
             app.clock.advance(pause);
