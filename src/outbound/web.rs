@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 /// How many documents are fetched at once: each may take a few megabytes, TLS included.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 /// The longest redirect target and TLS complaint that are shown.
 const LONGEST_SHOWN: usize = 300;
 

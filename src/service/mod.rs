@@ -148,6 +148,7 @@ pub struct Services {
     pub txt: Arc<dyn TxtLookup>,
     /// Who verifies XML signatures.
     pub verifier: Arc<dyn SignatureVerifier>,
+    /// Where documents are fetched from.
     pub web: Arc<dyn Web>,
     pub settings: Settings,
     pub caches: cache::Caches,

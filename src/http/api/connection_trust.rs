@@ -18,7 +18,8 @@ impl ConnectionTrustApi {
     ///
     /// It is fetched each day anyway. How it went stands in `metadata`: the answer is 200 also if it could not be fetched.
     /// Keys and addresses that are new count at once only if a key that is trusted already signed the metadata; else they
-    /// wait to be confirmed. 409 `no_metadata_url` without an address to fetch from.
+    /// wait to be confirmed. 409 `no_metadata_url` without an address to fetch from, `fetch_under_way` while another
+    /// request of the organization fetches.
     #[oai(
         path = "/:organization_id/saml-connections/:connection_id/refresh-metadata",
         method = "post",

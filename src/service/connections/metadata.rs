@@ -7,7 +7,7 @@ use super::super::{Ctx, Error, FieldError, Services};
 use super::facts::{self, Facts, GivenFacts, Problem};
 use super::{Connection, certificates, expect_version, missing};
 use crate::model::event::EventKind;
-use crate::model::id::ConnectionId;
+use crate::model::id::{ConnectionId, OrganizationId};
 use crate::model::random::Random;
 use crate::model::state::{ConnectionStatus, MetadataSignature};
 use crate::model::tenant::TenantScope;
@@ -17,7 +17,8 @@ use crate::service::permissions::{Action, may};
 use crate::store::idp_metadata::IdpMetadata;
 use crate::store::{self, Tx};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 const LONGEST_URL: usize = 2048;
@@ -42,6 +43,37 @@ impl Url {
             Some(None) => Self::Cleared,
             Some(Some(_)) => Self::Set,
         }
+    }
+}
+
+/// Organizations for which somebody waits for a document on this node.
+static FETCHING: Mutex<BTreeSet<OrganizationId>> = Mutex::new(BTreeSet::new());
+
+/// The only request of an organization that fetches: whoever has servers that never answer holds up nobody else with
+/// them.
+pub(super) struct Fetching(OrganizationId);
+
+impl Fetching {
+    fn all() -> MutexGuard<'static, BTreeSet<OrganizationId>> {
+        FETCHING.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// # Errors
+    /// 409 `fetch_under_way`.
+    pub(super) fn begin(organization: OrganizationId) -> Result<Self, Error> {
+        if Self::all().insert(organization) {
+            return Ok(Self(organization));
+        }
+        Err(Error::conflict(
+            "fetch_under_way",
+            "Metadata is being fetched for this organization at the moment. Try again in a few seconds.",
+        ))
+    }
+}
+
+impl Drop for Fetching {
+    fn drop(&mut self) {
+        Self::all().remove(&self.0);
     }
 }
 
@@ -80,13 +112,13 @@ pub(super) async fn read(
 /// `present` is the connection that they are for, with the version that was read of it.
 ///
 /// # Errors
-/// [`Error::Forbidden`] before anything is fetched for an active connection without the right to change trust. What is
-/// wrong with a field, or with the fetched document, is added to `errors`.
+/// [`Error::Forbidden`] before anything is fetched for an active connection without the right to change trust; 409
+/// `fetch_under_way`. What is wrong with a field, or with the fetched document, is added to `errors`.
 pub async fn facts(
     services: &Services,
     ctx: &Ctx,
     given: GivenFacts,
-    present: Option<(TenantScope, ConnectionId, Option<i64>)>,
+    (scope, present): (TenantScope, Option<(ConnectionId, Option<i64>)>),
     errors: &mut Vec<FieldError>,
 ) -> Result<Facts, Error> {
     facts::check_given(&given, errors);
@@ -105,7 +137,7 @@ pub async fn facts(
     }
     let (named, trusted) = match present {
         None => (String::new(), Vec::new()),
-        Some((scope, id, expected)) => {
+        Some((id, expected)) => {
             let present = store::connections::find(&services.db, scope, id).await?.ok_or_else(missing)?;
             expect_version(expected, present.version)?;
             if present.status == ConnectionStatus::Active {
@@ -118,10 +150,12 @@ pub async fn facts(
     if !errors.is_empty() {
         return Ok(Facts::default());
     }
+    let fetching = Fetching::begin(scope.organization())?;
     let fetched = match fetch(services, url).await {
         Ok(bytes) => read(services, &bytes, &named, trusted, ctx.now).await,
         Err(problem) => Err(problem),
     };
+    drop(fetching);
     match fetched {
         Ok((metadata, signature)) => Ok(facts::from_metadata(metadata, signature, Some(url.to_owned()))),
         Err(problem) => {

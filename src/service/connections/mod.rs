@@ -173,7 +173,7 @@ pub async fn create(
     if !new.domain_ids.is_empty() {
         may(ctx, organization, Action::ChangeTrust)?;
     }
-    let facts = metadata::facts(services, ctx, new.facts, None, &mut errors).await?;
+    let facts = metadata::facts(services, ctx, new.facts, (scope, None), &mut errors).await?;
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
@@ -289,7 +289,7 @@ pub async fn update(
     check_domains(change.domain_ids.as_deref().unwrap_or_default(), &mut errors);
     let url = metadata::Url::given(&change.facts);
     let facts =
-        metadata::facts(services, ctx, change.facts, Some((scope, id, expected)), &mut errors).await?;
+        metadata::facts(services, ctx, change.facts, (scope, Some((id, expected))), &mut errors).await?;
     let tx = services.begin().await?;
     let before = store::connections::lock(&tx, scope, id).await?.ok_or_else(missing)?;
     expect_version(expected, before.version)?;

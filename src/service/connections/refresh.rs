@@ -9,7 +9,7 @@
 use super::super::{Ctx, Error, Services};
 use super::certificates::{self, HeldCertificate};
 use super::facts::{Problem, Slo};
-use super::metadata::{fetch, next_day, next_try, read};
+use super::metadata::{Fetching, fetch, next_day, next_try, read};
 use super::pending::{Addresses, PendingAddresses, described};
 use super::{Assigned, Connection, assigned, missing, shown};
 use crate::model::event::EventKind;
@@ -22,6 +22,7 @@ use crate::service::organizations::difference;
 use crate::service::permissions::{Action, may};
 use crate::store::idp_metadata::IdpMetadata;
 use crate::store::{self, Tx};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ use std::time::Duration;
 const KEEP_MISSING: Duration = Duration::from_hours(7 * 24);
 /// How long a fetch in the background is one node's alone.
 const LEASE: Duration = Duration::from_mins(2);
+/// How many are fetched at a time.
+const AT_ONCE: usize = 4;
 /// How many are looked for at a time.
 const BATCH: u64 = 50;
 /// How often a document is judged anew because the connection changed meanwhile.
@@ -39,7 +42,7 @@ const TRIES: usize = 3;
 /// Whatever came of it, the connection is given: how the fetch went stands in its metadata.
 ///
 /// # Errors
-/// 409 `no_metadata_url`; [`Error::Forbidden`].
+/// 409 `no_metadata_url`, `fetch_under_way`; [`Error::Forbidden`].
 pub async fn refresh(
     services: &Services,
     ctx: &Ctx,
@@ -55,35 +58,52 @@ pub async fn refresh(
             "This connection has no metadata_url to fetch from. Set one, or give the facts of the IdP again.",
         )
     })?;
+    let fetching = Fetching::begin(organization)?;
     once(services, ctx, scope, id, &url).await?;
+    drop(fetching);
     let connection = store::connections::find(&services.db, scope, id).await?.ok_or_else(missing)?;
     assigned(&services.db, scope, connection).await
 }
 
-/// Fetches what is due, one after the other; tells how many. Each fetch is taken by one conditional update, so that of
-/// several nodes one does it.
+/// Fetches what is due, a few at a time; tells how many. Each fetch is taken by one conditional update, so that of several
+/// nodes one does it.
 pub async fn refresh_due(services: &Services) -> Result<u64, Error> {
     let installation = InstallationScope::established();
     let mut fetched = 0;
     loop {
         let now = services.clock.now();
         let due = store::idp_metadata::due(&services.db, installation, now, BATCH).await?;
-        for row in &due {
-            let ctx = Ctx::system(services.clock.now());
-            let scope = TenantScope::established(row.organization_id);
-            let Some(url) = &row.url else { continue };
-            let tx = services.begin().await?;
-            let taken = store::idp_metadata::claim(&tx, scope, row, ctx.now.plus(LEASE)).await?;
-            tx.commit().await?;
-            if taken {
-                once(services, &ctx, scope, row.connection_id, url).await?;
-                fetched += 1;
+        for some in due.chunks(AT_ONCE) {
+            let some = some.iter().map(|row| Box::pin(refresh_one(services, row)));
+            for one in join_all(some).await {
+                fetched += u64::from(one?);
             }
         }
         if (due.len() as u64) < BATCH {
             return Ok(fetched);
         }
     }
+}
+
+/// Fetches this if no other node does; tells whether.
+async fn refresh_one(services: &Services, row: &IdpMetadata) -> Result<bool, Error> {
+    let ctx = Ctx::system(services.clock.now());
+    let scope = TenantScope::established(row.organization_id);
+    let Some(url) = &row.url else { return Ok(false) };
+    let tx = services.begin().await?;
+    let taken = store::idp_metadata::claim(&tx, scope, row, ctx.now.plus(LEASE)).await?;
+    tx.commit().await?;
+    if !taken {
+        return Ok(false);
+    }
+    match once(services, &ctx, scope, row.connection_id, url).await {
+        // It is fetched again when the lease is over.
+        Err(Error::Conflict { code, .. }) => {
+            tracing::debug!(code, id = %row.connection_id, "metadata was not taken");
+        }
+        done => done?,
+    }
+    Ok(true)
 }
 
 /// One fetch, and what comes of it in one transaction.

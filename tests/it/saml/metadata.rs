@@ -535,4 +535,14 @@ async fn slow_servers_are_given_up() {
         assert_eq!(problem["errors"][0]["code"], "document_too_slow", "{problem}");
         assert!(text(&problem["errors"][0], "message").contains("1 second"), "{problem}");
     }
+    // Who has such a server cannot fill the queue with it.
+    let body = json!({ "name": "A", "type": "okta", "metadata_url": publisher.url(HOST) });
+    let path = format!("/api/v1/organizations/{org}/saml-connections");
+    let (one, two) = tokio::join!(
+        app.post(&path).operator().json(&body).send(),
+        app.post(&path).operator().json(&body).send()
+    );
+    let mut codes = [one, two].map(|answer| text(&answer.json(), "code").to_owned());
+    codes.sort();
+    assert_eq!(codes, ["fetch_under_way", "invalid_request"]);
 }
