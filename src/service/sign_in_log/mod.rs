@@ -89,9 +89,9 @@ pub(super) struct Noted {
     pub at: Timestamp,
     pub ending: Ending,
     pub said: Said,
-    /// SHA-256 fingerprints of the connection's certificates, where it matters which of them it was.
+    /// Of a verified assertion.
     pub address: Option<EmailAddress>,
-    /// The certificate, where it does not stand in what was said.
+    /// SHA-256 fingerprint of the certificate that verified it, where that does not stand in what was said.
     pub certificate: Option<String>,
     pub unmask: bool,
     pub ip: Option<IpAddr>,
