@@ -109,6 +109,11 @@ pub const KNOWN: &[Known] = &[
         "Ask for an earlier expires_at, or use another credential.",
     ),
     known(
+        "fetch_under_way",
+        "Another request of the organization is fetching metadata.",
+        "Wait for its answer, ten seconds at most, then send the request again.",
+    ),
+    known(
         "idempotency_in_progress",
         "A request with this Idempotency-Key is being worked on.",
         "Wait for its answer, or ask again a little later with the same key.",

@@ -24,7 +24,8 @@ const IDLE: usize = 4;
 /// Verifies signatures in processes of their own. Blocks; to be called off the async threads.
 #[derive(Debug)]
 pub struct VerifierProcesses {
-    program: PathBuf,
+    /// `None` for this very binary.
+    program: Option<PathBuf>,
     answer_within: Duration,
     idle: Mutex<Vec<Process>>,
 }
@@ -63,17 +64,12 @@ enum Failure {
 impl VerifierProcesses {
     /// Of this very binary, even if the file was replaced since it was started. No process is started yet.
     pub fn of_this_binary() -> Self {
-        let program = if cfg!(target_os = "linux") {
-            PathBuf::from("/proc/self/exe")
-        } else {
-            std::env::current_exe().unwrap_or_else(|_| PathBuf::from("postern"))
-        };
-        Self::new(program, ANSWER_WITHIN)
+        Self { program: None, answer_within: ANSWER_WITHIN, idle: Mutex::default() }
     }
 
     /// Of a `postern` binary that lies elsewhere, with another time to answer within.
     pub fn new(program: PathBuf, answer_within: Duration) -> Self {
-        Self { program, answer_within, idle: Mutex::default() }
+        Self { program: Some(program), answer_within, idle: Mutex::default() }
     }
 
     /// Starts a process if none is waiting, and tells how it is confined.
@@ -90,7 +86,7 @@ impl VerifierProcesses {
         let started = || -> io::Result<(Process, Answer)> {
             let (socket, theirs) = UnixStream::pair()?;
             socket.set_read_timeout(Some(READY_WITHIN))?;
-            let child = Command::new(&self.program)
+            let child = Command::new(self.program.clone().unwrap_or_else(this_binary))
                 .arg("verifier")
                 // It needs no secret and no setting, and a signal from the terminal is for the server alone.
                 .env_clear()
@@ -160,6 +156,12 @@ impl SignatureVerifier for VerifierProcesses {
             }
         }
     }
+}
+
+/// Where this binary lies; if it was replaced there since it was started, still this one and not the new one.
+fn this_binary() -> PathBuf {
+    let running = PathBuf::from("/proc/self/exe");
+    std::env::current_exe().ok().filter(|path| path.exists() || !running.exists()).unwrap_or(running)
 }
 
 fn late() -> VerifierError {
