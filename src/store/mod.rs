@@ -24,6 +24,7 @@ pub mod idempotency_keys;
 pub mod idp_metadata;
 pub mod installation;
 pub mod invites;
+pub mod journal;
 pub mod links;
 pub mod members;
 pub mod migrations;

@@ -1,28 +1,21 @@
 //! Queries of the SCIM request log. Entries come many at a time; pages go by id, which counts upwards with time.
 //!
-//! What a page costs is bounded whatever it is narrowed to: the conditions that no index knows are asked of a window of
-//! the newest [`WINDOW`] entries behind the cursor, and a page that found too few there says where the next one begins.
+//! What a page costs is bounded ([`journal`]).
 
 pub use super::entities::scim_requests::Model as ScimRequest;
+pub use super::journal::{WINDOW, is_more_to_prune};
 
 use super::copy::Lines;
 use super::entities::scim_requests::{Column, Entity};
 use super::error::StoreError;
+use super::journal::{self, Listing};
 use super::{Conn, Db};
 use crate::model::id::ScimRequestId;
 use crate::model::scim_request::{IdentityProvider, ScimResource};
 use crate::model::tenant::{InstallationScope, TenantScope};
 use crate::model::time::Timestamp;
-use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Order, Query, SelectStatement};
-use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait, SqlErr, Statement,
-};
-
-/// How many entries one page looks through at most.
-pub const WINDOW: u64 = 10_000;
-/// How many entries are deleted in one transaction.
-const PRUNED_AT_ONCE: i64 = 1_000;
+use sea_orm::sea_query::{Expr, ExprTrait as _, Order};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 
 /// An entry as lists show it: without headers and bodies.
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
@@ -83,13 +76,8 @@ pub struct ScimRequestFilter {
     pub domain: Option<String>,
 }
 
-/// Entries, newest first.
-#[derive(Debug, Clone)]
-pub struct Found {
-    pub entries: Vec<Entry>,
-    /// Where the next page begins: behind this entry, which may not be among those found. `None` at the end of the log.
-    pub next: Option<ScimRequestId>,
-}
+/// Entries in their order, and where the next page begins.
+pub type Found = journal::Found<Entry, ScimRequestId>;
 
 /// The conditions that are asked of each entry.
 fn narrowed(filter: &ScimRequestFilter) -> Condition {
@@ -154,37 +142,15 @@ pub async fn list(
     cursor: Option<ScimRequestId>,
     limit: u64,
 ) -> Result<Found, StoreError> {
-    let condition = narrowed(filter);
-    let is_narrowed = !condition.is_empty();
-    let looked_through = window(scope, filter, cursor);
-    let statement: SelectStatement = if is_narrowed {
-        let inner = looked_through.clone().limit(WINDOW).into_query();
-        Query::select()
-            .columns(LISTED)
-            .from_subquery(inner, Alias::new("looked_through"))
-            .cond_where(condition)
-            .order_by(Column::Id, Order::Desc)
-            .limit(limit + 1)
-            .take()
-    } else {
-        looked_through.clone().limit(limit + 1).into_query()
+    let listing = Listing {
+        looked_through: window(scope, filter, cursor),
+        narrowed: narrowed(filter),
+        columns: LISTED.to_vec(),
+        id: Column::Id,
+        order: Order::Desc,
+        id_of: |entry: &Entry| entry.id,
     };
-    let rows = conn.inner().query_all(&statement).await?;
-    let mut entries =
-        rows.iter().map(|row| Entry::from_query_result(row, "")).collect::<Result<Vec<_>, DbErr>>()?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    if entries.len() > limit {
-        entries.truncate(limit);
-        let next = entries.last().map(|entry| entry.id);
-        return Ok(Found { entries, next });
-    }
-    if !is_narrowed {
-        return Ok(Found { entries, next: None });
-    }
-    // Is there anything behind the window?
-    let ids = looked_through.select_only().column(Column::Id).offset(WINDOW - 1).limit(2);
-    let ids: Vec<ScimRequestId> = ids.into_tuple().all(conn.inner()).await?;
-    Ok(Found { entries, next: if ids.len() == 2 { ids.first().copied() } else { None } })
+    listing.page(conn, limit).await
 }
 
 /// One entry, whole.
@@ -201,19 +167,11 @@ pub async fn insert_all(db: &Db, _scope: InstallationScope, rows: &[ScimRequest]
     if rows.is_empty() {
         return Ok(());
     }
-    if db.is_sqlite() { insert_rows(db, rows).await } else { copy_rows(db, rows).await }
-}
-
-/// On SQLite: by statements of a few lengths only, each of which is kept prepared.
-async fn insert_rows(db: &Db, mut rows: &[ScimRequest]) -> Result<(), StoreError> {
-    let tx = db.begin().await?;
-    while !rows.is_empty() {
-        let length = if rows.len() >= 64 { 64 } else { 1 << rows.len().ilog2() };
-        let (part, rest) = rows.split_at(length);
-        rows = rest;
-        let part: Vec<_> = part.iter().map(|row| row.clone().into_active_model().reset_all()).collect();
-        Entity::insert_many(part).on_conflict_do_nothing().exec_without_returning(tx.inner()).await?;
+    if !db.is_sqlite() {
+        return copy_rows(db, rows).await;
     }
+    let tx = db.begin().await?;
+    journal::insert_rows::<Entity>(&tx, rows).await?;
     tx.commit().await
 }
 
@@ -252,11 +210,7 @@ async fn copy_rows(db: &Db, rows: &[ScimRequest]) -> Result<(), StoreError> {
             .shown(row.response_cut)
             .end();
     }
-    match db.write.copy_in(COPY, lines.bytes()).await {
-        // Ids are random enough to be nobody else's: these rows were written by a try whose answer was lost.
-        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(()),
-        written => Ok(written?),
-    }
+    journal::copied(db.write.copy_in(COPY, lines.bytes()).await)
 }
 
 /// Deletes entries from before this time, so many at once and no more; tells how many.
@@ -265,16 +219,5 @@ pub async fn prune(
     _scope: InstallationScope,
     before: Timestamp,
 ) -> Result<u64, StoreError> {
-    let statement = Statement::from_sql_and_values(
-        conn.inner().get_database_backend(),
-        "DELETE FROM scim_requests WHERE (organization_id, id) IN (
-            SELECT organization_id, id FROM scim_requests WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
-        [before.into(), PRUNED_AT_ONCE.into()],
-    );
-    Ok(conn.inner().execute_raw(statement).await?.rows_affected())
-}
-
-/// Whether [`prune`] may have left something.
-pub const fn is_more_to_prune(deleted: u64) -> bool {
-    deleted >= PRUNED_AT_ONCE.unsigned_abs()
+    journal::prune(conn, Entity, before).await
 }

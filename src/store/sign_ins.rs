@@ -1,32 +1,27 @@
 //! Queries of the sign-in log. Entries come many at a time; pages go by id, which counts upwards with time.
 //!
-//! What a page costs is bounded whatever it is narrowed to, as with the SCIM request log: the conditions that no index
-//! knows are asked of a window of [`WINDOW`] entries behind the cursor, and a page that found too few there says where
-//! the next one begins.
+//! What a page costs is bounded ([`journal`]).
 
 pub use super::entities::sign_ins::Model as SignIn;
+pub use super::journal::{WINDOW, is_more_to_prune};
 
 use super::copy::Lines;
 use super::entities::sign_in_attempts;
 use super::entities::sign_ins::{Column, Entity};
 use super::error::StoreError;
+use super::journal::{self, Listing};
 use super::sign_in_attempts::SignInAttempt;
 use super::{Conn, Db, Tx};
 use crate::model::id::{ConnectionId, SessionId, SignInAttemptId, SignInId, UserId};
 use crate::model::sign_in::SignInOutcome;
 use crate::model::tenant::{InstallationScope, TenantScope};
 use crate::model::time::Timestamp;
-use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Order, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Order};
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
-    Iden as _, IntoActiveModel, Iterable as _, QueryFilter, QueryOrder, QuerySelect, QueryTrait, SqlErr,
-    Statement,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, Iden as _, Iterable as _,
+    QueryFilter, QueryOrder, Statement,
 };
 
-/// How many entries one page looks through at most.
-pub const WINDOW: u64 = 10_000;
-/// How many entries are deleted in one transaction.
-const PRUNED_AT_ONCE: i64 = 1_000;
 /// How many attempts are told to be abandoned in one transaction.
 pub const TOLD_AT_ONCE: u64 = 500;
 /// The outcome of an attempt that nobody finished.
@@ -51,13 +46,8 @@ pub struct SignInFilter {
     pub oldest_first: bool,
 }
 
-/// Entries in the order that was asked for.
-#[derive(Debug, Clone)]
-pub struct Found {
-    pub entries: Vec<SignIn>,
-    /// Where the next page begins: behind this entry, which may not be among those found. `None` at the end of the log.
-    pub next: Option<SignInId>,
-}
+/// Entries in their order, and where the next page begins.
+pub type Found = journal::Found<SignIn, SignInId>;
 
 /// The conditions that are asked of each entry.
 fn narrowed(filter: &SignInFilter) -> Condition {
@@ -114,38 +104,15 @@ pub async fn list(
     cursor: Option<SignInId>,
     limit: u64,
 ) -> Result<Found, StoreError> {
-    let condition = narrowed(filter);
-    let is_narrowed = !condition.is_empty();
-    let looked_through = window(scope, filter, cursor);
-    let order = if filter.oldest_first { Order::Asc } else { Order::Desc };
-    let statement: SelectStatement = if is_narrowed {
-        let inner = looked_through.clone().limit(WINDOW).into_query();
-        Query::select()
-            .columns(Column::iter())
-            .from_subquery(inner, Alias::new("looked_through"))
-            .cond_where(condition)
-            .order_by(Column::Id, order)
-            .limit(limit + 1)
-            .take()
-    } else {
-        looked_through.clone().limit(limit + 1).into_query()
+    let listing = Listing {
+        looked_through: window(scope, filter, cursor),
+        narrowed: narrowed(filter),
+        columns: Column::iter().collect(),
+        id: Column::Id,
+        order: if filter.oldest_first { Order::Asc } else { Order::Desc },
+        id_of: |entry: &SignIn| entry.id,
     };
-    let rows = conn.inner().query_all(&statement).await?;
-    let mut entries =
-        rows.iter().map(|row| SignIn::from_query_result(row, "")).collect::<Result<Vec<_>, DbErr>>()?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    if entries.len() > limit {
-        entries.truncate(limit);
-        let next = entries.last().map(|entry| entry.id);
-        return Ok(Found { entries, next });
-    }
-    if !is_narrowed {
-        return Ok(Found { entries, next: None });
-    }
-    // Is there anything behind the window?
-    let ids = looked_through.select_only().column(Column::Id).offset(WINDOW - 1).limit(2);
-    let ids: Vec<SignInId> = ids.into_tuple().all(conn.inner()).await?;
-    Ok(Found { entries, next: if ids.len() == 2 { ids.first().copied() } else { None } })
+    listing.page(conn, limit).await
 }
 
 /// One entry.
@@ -162,20 +129,8 @@ pub async fn insert_all(db: &Db, _scope: InstallationScope, rows: &[SignIn]) -> 
         return copy_rows(db, rows).await;
     }
     let tx = db.begin().await?;
-    insert_rows(&tx, rows).await?;
+    journal::insert_rows::<Entity>(&tx, rows).await?;
     tx.commit().await
-}
-
-/// By statements of a few lengths only, each of which is kept prepared.
-async fn insert_rows(tx: &Tx, mut rows: &[SignIn]) -> Result<(), StoreError> {
-    while !rows.is_empty() {
-        let length = if rows.len() >= 64 { 64 } else { 1 << rows.len().ilog2() };
-        let (part, rest) = rows.split_at(length);
-        rows = rest;
-        let part: Vec<_> = part.iter().map(|row| row.clone().into_active_model().reset_all()).collect();
-        Entity::insert_many(part).on_conflict_do_nothing().exec_without_returning(tx.inner()).await?;
-    }
-    Ok(())
 }
 
 /// On PostgreSQL: by COPY.
@@ -220,11 +175,7 @@ async fn copy_rows(db: &Db, rows: &[SignIn]) -> Result<(), StoreError> {
             .shown(row.left_out)
             .end();
     }
-    match db.write.copy_in(COPY, lines.bytes()).await {
-        // Ids are random enough to be nobody else's: these rows were written by a try whose answer was lost.
-        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(()),
-        written => Ok(written?),
-    }
+    journal::copied(db.write.copy_in(COPY, lines.bytes()).await)
 }
 
 /// Marks attempts that nobody finished and whose time was over in this span, so that each is told once; at most
@@ -252,7 +203,7 @@ pub async fn take_abandoned(
 
 /// Writes entries within a transaction.
 pub async fn insert(tx: &Tx, _scope: InstallationScope, rows: &[SignIn]) -> Result<(), StoreError> {
-    insert_rows(tx, rows).await
+    journal::insert_rows::<Entity>(tx, rows).await
 }
 
 /// Deletes entries from before this time, so many at once and no more; tells how many.
@@ -261,16 +212,5 @@ pub async fn prune(
     _scope: InstallationScope,
     before: Timestamp,
 ) -> Result<u64, StoreError> {
-    let statement = Statement::from_sql_and_values(
-        conn.inner().get_database_backend(),
-        "DELETE FROM sign_ins WHERE (organization_id, id) IN (
-            SELECT organization_id, id FROM sign_ins WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
-        [before.into(), PRUNED_AT_ONCE.into()],
-    );
-    Ok(conn.inner().execute_raw(statement).await?.rows_affected())
-}
-
-/// Whether [`prune`] may have left something.
-pub const fn is_more_to_prune(deleted: u64) -> bool {
-    deleted >= PRUNED_AT_ONCE.unsigned_abs()
+    journal::prune(conn, Entity, before).await
 }
