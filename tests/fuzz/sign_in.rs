@@ -41,7 +41,7 @@ static EXPECTED: LazyLock<Expectations> = LazyLock::new(|| Expectations {
     decryption_keys: Arc::from([DecryptionKey::from_pkcs8(&OURS.private, &OURS.certificate).unwrap()]),
     require_encryption: false,
     authn_contexts: Arc::default(),
-    request_id: "_request".to_owned(),
+    request_id: Some("_request".to_owned()),
     clock_skew: Expectations::USUAL_SKEW,
 });
 

@@ -96,6 +96,8 @@ pub struct ConnectionView {
     /// Whether an assertion that is not encrypted is refused.
     pub require_encryption: bool,
     pub level: SamlLevel,
+    /// Whether a sign-in may begin at the IdP, at a tile in its list of applications.
+    pub idp_initiated: bool,
     /// The domains that the connection serves; those that are not verified take effect once they are.
     pub domain_ids: Vec<String>,
     /// Such as certificates that expired; empty if all is well.
@@ -143,6 +145,7 @@ impl ConnectionView {
             requested_authn_contexts: connections::options::authn_contexts(row)?,
             require_encryption: row.require_encryption,
             level: row.level,
+            idp_initiated: row.idp_initiated,
             domain_ids: assigned.domains.iter().map(|d| d.id.to_string()).collect(),
             unmask_sign_in_attributes: row.unmask_sign_in_attributes,
             activated_without_test: row.activated_without_test,
@@ -207,8 +210,10 @@ pub struct CreateSamlConnection {
     pub requested_authn_contexts: Option<Vec<String>>,
     /// Refuse assertions that are not encrypted.
     pub require_encryption: Option<bool>,
-    /// `sl2` signs requests and needs `requested_authn_contexts`.
+    /// `sl2` signs requests, needs `requested_authn_contexts`, and switches `idp_initiated` off.
     pub level: Option<SamlLevel>,
+    /// Let sign-ins begin at the IdP. Anybody can then be signed in as the sender of a link; refused at the level `sl2`.
+    pub idp_initiated: Option<bool>,
     /// Domains of the organization that the connection is to serve. Needs the right to change trust.
     pub domain_ids: Option<Vec<String>>,
     /// Whether the sign-in log shows the values of attributes from now on; else only their first letters and lengths.
@@ -248,8 +253,10 @@ pub struct UpdateSamlConnection {
     pub requested_authn_contexts: Option<Vec<String>>,
     /// Refuse assertions that are not encrypted.
     pub require_encryption: Option<bool>,
-    /// `sl2` signs requests and needs `requested_authn_contexts`.
+    /// `sl2` signs requests, needs `requested_authn_contexts`, and switches `idp_initiated` off.
     pub level: Option<SamlLevel>,
+    /// Let sign-ins begin at the IdP. Anybody can then be signed in as the sender of a link; refused at the level `sl2`.
+    pub idp_initiated: Option<bool>,
     /// All domains that the connection is to serve.
     pub domain_ids: Option<Vec<String>>,
     /// Whether the sign-in log shows the values of attributes from now on; else only their first letters and lengths.

@@ -38,7 +38,10 @@ pub async fn consume(request: &Request, body: Body) -> Result<Response> {
     let state = State::of(request)?;
     limit(state, request)?;
     let connection = connection(request)?;
-    let response = the_response(form(request, body).await?)?;
+    let mut fields = form(request, body).await?;
+    let relay_state = fields.iter().position(|(name, _)| name == "RelayState");
+    let relay_state = relay_state.map(|at| fields.swap_remove(at).1);
+    let response = the_response(fields)?;
     let ctx = state.anonymous(request);
     let browser = cookies::read(request, cookies::browser_cookie(state));
     let session = cookies::session(state, request);
@@ -48,6 +51,7 @@ pub async fn consume(request: &Request, body: Body) -> Result<Response> {
     let posted = Posted {
         connection,
         response,
+        relay_state,
         browser: browser.as_deref(),
         session: session.as_deref(),
         user_agent: request.header(header::USER_AGENT),

@@ -23,7 +23,7 @@ pub(super) struct Facts {
     pub session_index: Option<String>,
     pub authn_instant: OffsetDateTime,
     pub authn_context_class_ref: Option<String>,
-    pub in_response_to: String,
+    pub in_response_to: Option<String>,
     pub attributes: Vec<AssertionAttribute>,
 }
 
@@ -165,14 +165,13 @@ fn in_response_to(
     element: &'static str,
     expected: &Expectations,
 ) -> Result<(), SamlRefusal> {
-    match found {
-        None | Some("") => Err(SamlRefusal::Unsolicited { element }),
-        Some(found) if found == expected.request_id => Ok(()),
-        Some(found) => Err(SamlRefusal::WrongInResponseTo {
-            element,
-            expected: expected.request_id.clone(),
-            found: shown(found),
-        }),
+    match (found, &expected.request_id) {
+        (None, None) => Ok(()),
+        (None | Some(""), Some(_)) => Err(SamlRefusal::Unsolicited { element }),
+        (Some(found), Some(request)) if found == request => Ok(()),
+        (Some(found), request) => {
+            Err(SamlRefusal::WrongInResponseTo { element, expected: request.clone(), found: shown(found) })
+        }
     }
 }
 

@@ -188,17 +188,19 @@ pub enum SamlRefusal {
         found: Vec<String>,
     },
     /// The answer to another request.
-    #[error("the {element} answers the request {found}, not the one this browser started ({expected})")]
+    #[error("the {element} answers the request {found}, {}", not_the_one(expected.as_deref()))]
     WrongInResponseTo {
         /// Which element.
         element: &'static str,
-        /// Our request id.
-        expected: String,
+        /// Our request id; none if the response around it answers no request.
+        expected: Option<String>,
         /// The id found.
         found: String,
     },
     /// Not an answer at all: started at the IdP.
-    #[error("the {element} answers no request: sign-in that starts at the IdP is off")]
+    #[error(
+        "the {element} answers no request: it began at the IdP, and idp_initiated of the connection is off"
+    )]
     Unsolicited {
         /// Which element.
         element: &'static str,
@@ -374,7 +376,9 @@ impl SamlRefusal {
                     .to_owned()
             }
             Self::Unsolicited { .. } => {
-                "Start signing in at the application's sign-in page instead of the IdP's list of applications.".to_owned()
+                "Start signing in at the application's sign-in page instead of the IdP's list of applications; or switch \
+                 idp_initiated of the connection on, after reading what that opens."
+                    .to_owned()
             }
             Self::WrongInResponseTo { .. } => {
                 "Sign in again from the start, in one browser window; an older attempt may have been answered.".to_owned()
@@ -417,6 +421,13 @@ fn presented_sentence(presented: Option<&str>, configured: &[String]) -> String 
             format!("it names a certificate with SHA-256 fingerprint {print}: did the IdP rotate its key?")
         }
     }
+}
+
+fn not_the_one(expected: Option<&str>) -> String {
+    expected.map_or_else(
+        || "and the response around it answers none".to_owned(),
+        |expected| format!("not the one this browser started ({expected})"),
+    )
 }
 
 fn for_other_key(fingerprint: Option<&str>) -> String {

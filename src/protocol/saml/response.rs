@@ -40,8 +40,9 @@ pub struct Expectations {
     pub require_encryption: bool,
     /// The authentication context classes that are accepted; any if none are named.
     pub authn_contexts: Arc<[String]>,
-    /// The id of the request this browser started.
-    pub request_id: String,
+    /// The id of the request this browser started; none where a sign-in that begins at the IdP is taken, and then
+    /// nothing in the response may name a request.
+    pub request_id: Option<String>,
     /// How far the clocks may differ; usually [`Expectations::USUAL_SKEW`].
     pub clock_skew: Duration,
 }
@@ -114,7 +115,7 @@ pub struct AssertionAttribute {
     pub values: Vec<String>,
 }
 
-/// What an IdP has truly said about a person, to us, now, in answer to our request.
+/// What an IdP has truly said about a person, to us, now, in answer to our request or where none is asked for.
 #[derive(Debug, Clone)]
 pub struct VerifiedAssertion {
     facts: Arc<Facts>,
@@ -134,7 +135,7 @@ struct Facts {
     session_index: Option<String>,
     authn_instant: OffsetDateTime,
     authn_context_class_ref: Option<String>,
-    in_response_to: String,
+    in_response_to: Option<String>,
     encrypted: bool,
 }
 
@@ -199,9 +200,9 @@ impl VerifiedAssertion {
         self.facts.authn_context_class_ref.as_deref()
     }
 
-    /// The request that this answers.
-    pub fn in_response_to(&self) -> &str {
-        &self.facts.in_response_to
+    /// The request that this answers; none if the sign-in began at the IdP.
+    pub fn in_response_to(&self) -> Option<&str> {
+        self.facts.in_response_to.as_deref()
     }
 
     /// Whether the assertion came encrypted.

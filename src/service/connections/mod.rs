@@ -168,6 +168,7 @@ pub async fn create(
         level: SamlLevel::Sl1,
         unmask_sign_in_attributes: new.unmask_sign_in_attributes,
         activated_without_test: false,
+        idp_initiated: false,
     };
     options::apply(&mut connection, new.options, &mut errors);
     if !new.domain_ids.is_empty() {

@@ -21,6 +21,7 @@ pub struct GivenOptions {
     pub requested_authn_contexts: Option<Vec<String>>,
     pub require_encryption: Option<bool>,
     pub level: Option<SamlLevel>,
+    pub idp_initiated: Option<bool>,
 }
 
 /// Sets the options that were given, and checks that they fit together; what is wrong is added to `errors`.
@@ -58,12 +59,18 @@ pub fn apply(connection: &mut Connection, given: GivenOptions, errors: &mut Vec<
     connection.require_encryption = given.require_encryption.unwrap_or(connection.require_encryption);
     connection.sign_requests = given.sign_requests.unwrap_or(connection.sign_requests);
     connection.level = given.level.unwrap_or(connection.level);
+    connection.idp_initiated = given.idp_initiated.unwrap_or(connection.idp_initiated);
     if connection.level == SamlLevel::Sl2 {
         if given.sign_requests == Some(false) {
             let message = "The level sl2 needs signed requests; they are switched on with it.";
             wrong("sign_requests", "required_by_level", message.to_owned());
         }
         connection.sign_requests = true;
+        if given.idp_initiated == Some(true) {
+            let message = "The level sl2 takes no sign-in that begins at the IdP; idp_initiated is switched off with it.";
+            wrong("idp_initiated", "refused_by_level", message.to_owned());
+        }
+        connection.idp_initiated = false;
         if connection.requested_authn_contexts.as_array().is_none_or(Vec::is_empty) {
             let message =
                 "The level sl2 checks how people signed in at the IdP: name the ways that are good enough.";
@@ -90,4 +97,5 @@ pub fn show(connection: &Connection, shown: &mut Value) {
     shown["requested_authn_contexts"] = connection.requested_authn_contexts.clone();
     shown["require_encryption"] = json!(connection.require_encryption);
     shown["level"] = json!(connection.level);
+    shown["idp_initiated"] = json!(connection.idp_initiated);
 }

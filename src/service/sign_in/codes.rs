@@ -167,7 +167,7 @@ pub const CODES: &[Code] = &[
             "Open the sign-in page and type your e-mail address.",
         ),
         "The response answers no request: the person clicked the application in the IdP's list.",
-        "Have people start at the sign-in page. In the IdP, the application's tile can be pointed there as a bookmark or link.",
+        "Have people start at the sign-in page; the application's tile in the IdP can be a link to it. Or switch idp_initiated of the connection on, if the guide's warning on it is acceptable to you.",
         None,
     ),
     saml(

@@ -17,7 +17,7 @@ impl Entry<'_> {
         &self,
         present: Option<SessionId>,
     ) -> Result<Option<(Token, Admitted)>, Stop> {
-        if present.is_some() || self.attempt.session_id.is_some() {
+        if self.unsolicited || present.is_some() || self.attempt.session_id.is_some() {
             return Ok(None);
         }
         let usual = Usual {

@@ -13,6 +13,7 @@ mod record;
 pub mod refusal;
 mod return_to;
 pub mod test;
+mod unsolicited;
 mod verify;
 
 pub use refusal::{Reason, Refusal};
@@ -197,6 +198,8 @@ pub struct Posted<'a> {
     pub connection: ConnectionId,
     /// The value of the form field `SAMLResponse`.
     pub response: String,
+    /// The value of the form field `RelayState`.
+    pub relay_state: Option<String>,
     /// The browser's binding cookie.
     pub browser: Option<&'a str>,
     /// The browser's session cookie, where it came along.
@@ -295,7 +298,8 @@ struct Admitted {
 /// decrypted for the connection; [`Error::Unavailable`] if the database is away or too many
 /// responses wait to be verified. Everything else is an [`Outcome::Refused`], or an [`Outcome::Tested`].
 pub async fn complete(services: &Services, ctx: &Ctx, posted: Posted<'_>) -> Result<Outcome, Error> {
-    let Posted { connection, response, browser, session, no_decryption_for, user_agent } = posted;
+    let Posted { connection, response, relay_state, browser, session, no_decryption_for, user_agent } =
+        posted;
     // Which attempt it is about is read before the connection is: one question to the database finds both.
     let read = verify::read_posted(response).await;
     let request = read.as_ref().ok().and_then(PostedResponse::in_response_to);
@@ -310,7 +314,8 @@ pub async fn complete(services: &Services, ctx: &Ctx, posted: Posted<'_>) -> Res
         return Err(Error::not_found("SAML connection"));
     };
     let mut trace = Trace { attempt, ..Trace::default() };
-    let ended = enter(services, ctx, &known, read, (browser, session, no_decryption_for), &mut trace).await;
+    let brought = Brought { browser, session, relay_state, no_decryption_for };
+    let ended = enter(services, ctx, &known, read, brought, &mut trace).await;
     let record = Record { services, ctx, known: &known, trace, user_agent };
     match ended {
         Ok(Outcome::Tested(tested)) => {
@@ -328,16 +333,20 @@ pub async fn complete(services: &Services, ctx: &Ctx, posted: Posted<'_>) -> Res
     }
 }
 
+/// What came along with a response.
+struct Brought<'a> {
+    browser: Option<&'a str>,
+    session: Option<&'a str>,
+    relay_state: Option<String>,
+    no_decryption_for: &'a (dyn Fn() -> Option<Duration> + Send + Sync),
+}
+
 async fn enter(
     services: &Services,
     ctx: &Ctx,
     known: &KnownConnection,
     read: Result<PostedResponse, Stop>,
-    (browser, session, no_decryption_for): (
-        Option<&str>,
-        Option<&str>,
-        &(dyn Fn() -> Option<Duration> + Send + Sync),
-    ),
+    brought: Brought<'_>,
     trace: &mut Trace,
 ) -> Result<Outcome, Stop> {
     let connection = &known.row;
@@ -350,22 +359,30 @@ async fn enter(
     }
     let response = Arc::new(read?);
     trace.response = Some(Arc::clone(&response));
-    let request =
-        response.in_response_to().ok_or(SamlRefusal::Unsolicited { element: "response" })?.to_owned();
-    let attempt = trace.attempt.clone().ok_or(Reason::UnknownRequest)?;
-    let browser = browser.and_then(|text| Token::parse(TokenKind::Browser, text));
-    if browser.as_ref().is_none_or(|browser| browser.hash() != attempt.browser_hash) {
-        return Err(Reason::OtherBrowser { cookie: browser.is_some() }.into());
-    }
-    trace.own = true;
-    if attempt.consumed_at.is_some() {
-        return Err(Reason::AttemptUsed.into());
-    }
-    if attempt.expires_at <= ctx.now {
-        return Err(Reason::AttemptExpired { at: attempt.expires_at }.into());
-    }
+    let request = response.in_response_to().map(str::to_owned);
+    let unsolicited = request.is_none();
+    let attempt = if unsolicited {
+        if !connection.idp_initiated {
+            return Err(SamlRefusal::Unsolicited { element: "response" }.into());
+        }
+        unsolicited::attempt(services, ctx, connection, brought.relay_state.as_deref())
+    } else {
+        let attempt = trace.attempt.clone().ok_or(Reason::UnknownRequest)?;
+        let browser = brought.browser.and_then(|text| Token::parse(TokenKind::Browser, text));
+        if browser.as_ref().is_none_or(|browser| browser.hash() != attempt.browser_hash) {
+            return Err(Reason::OtherBrowser { cookie: browser.is_some() }.into());
+        }
+        trace.own = true;
+        if attempt.consumed_at.is_some() {
+            return Err(Reason::AttemptUsed.into());
+        }
+        if attempt.expires_at <= ctx.now {
+            return Err(Reason::AttemptExpired { at: attempt.expires_at }.into());
+        }
+        attempt
+    };
     if response.is_encrypted()
-        && let Some(retry_after) = no_decryption_for()
+        && let Some(retry_after) = (brought.no_decryption_for)()
     {
         return Err(Error::RateLimited { retry_after }.into());
     }
@@ -374,11 +391,11 @@ async fn enter(
     let verified = verify::read(assertion, &known.mapping)?;
     trace.address = Some(verified.address.clone());
     let idp = Actor::Idp { connection: connection.id, organization: connection.organization_id };
-    let entry = Entry { services, ctx: ctx.acting(idp), scope, connection, attempt, verified };
+    let entry = Entry { services, ctx: ctx.acting(idp), scope, connection, attempt, unsolicited, verified };
     if is_test {
         return Box::pin(entry.rehearse(trace)).await;
     }
-    let present = sessions::of_cookie(services, session, ctx.now).await?.map(|session| session.id);
+    let present = sessions::of_cookie(services, brought.session, ctx.now).await?.map(|session| session.id);
     let (token, admitted) = match entry.admit_known(present).await? {
         Some(done) => done,
         None => Box::pin(entry.admit_anybody(present)).await?,
@@ -394,6 +411,8 @@ struct Entry<'a> {
     scope: TenantScope,
     connection: &'a Connection,
     attempt: SignInAttempt,
+    /// Whether it began at the IdP; then the attempt is still to be written.
+    unsolicited: bool,
     verified: Verified,
 }
 
@@ -417,6 +436,9 @@ impl Entry<'_> {
     async fn admit(&self, present: Option<SessionId>) -> Result<(Token, Admitted), Stop> {
         let (services, ctx, now) = (self.services, &self.ctx, self.now());
         let tx = services.db.begin().await?;
+        if self.unsolicited {
+            store::sign_in_attempts::insert(&tx, self.attempt.clone()).await?;
+        }
         if !store::sign_in_attempts::consume(&tx, self.scope, self.attempt.id, now).await? {
             return Err(Reason::AttemptUsed.into());
         }
@@ -468,6 +490,7 @@ impl Entry<'_> {
             "method": session.method,
             "authn_context": session.authn_context,
             "encrypted": self.verified.assertion.encrypted(),
+            "idp_initiated": self.unsolicited,
             "expires_at": session.expires_at,
             "created": false,
             "linked": false,

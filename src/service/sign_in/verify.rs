@@ -133,7 +133,7 @@ pub(super) async fn request_key(
 pub(super) async fn verify(
     services: &Services,
     known: &KnownConnection,
-    request_id: String,
+    request_id: Option<String>,
     response: Arc<PostedResponse>,
     now: Timestamp,
 ) -> Result<VerifiedAssertion, Stop> {

@@ -58,6 +58,9 @@ fn passed(step: SignInStep, entry: &SignIn) -> Option<String> {
             let at = entry.finished_at?;
             format!("A response{from} came at {at}.")
         }
+        SignInStep::Match if entry.attempt_id.is_none() => {
+            "It answers no request: the sign-in began at the IdP, which the connection allows.".to_owned()
+        }
         SignInStep::Match => "It answers that request, in the browser that began it.".to_owned(),
         SignInStep::Decryption | SignInStep::Signature if !is_signed(entry) => return None,
         SignInStep::Decryption if entry.encrypted => "What was encrypted was decrypted.".to_owned(),

@@ -45,6 +45,8 @@ pub struct Model {
     pub unmask_sign_in_attributes: bool,
     /// Whether it was switched on although no test sign-in had passed, and none has since.
     pub activated_without_test: bool,
+    /// Whether a sign-in may begin at the IdP.
+    pub idp_initiated: bool,
 }
 
 /// Tables are joined by name where they are joined at all.

@@ -4,6 +4,7 @@
 
 mod attacks;
 mod encryption;
+mod idp_initiated;
 mod linking;
 mod metadata;
 mod pages;

@@ -39,7 +39,7 @@ fn all_values_arrive() {
     assert_eq!(assertion.name_id().format, NameIdFormat::Persistent);
     assert_eq!(assertion.assertion_id(), "_assertion1");
     assert_eq!(assertion.session_index(), Some("_assertion1"));
-    assert_eq!(assertion.in_response_to(), REQUEST);
+    assert_eq!(assertion.in_response_to(), Some(REQUEST));
     assert_eq!(assertion.authn_instant(), NOW);
     assert_eq!(assertion.not_on_or_after(), NOW + time::Duration::minutes(5));
     assert_eq!(assertion.replay_until(), NOW + time::Duration::minutes(6));

@@ -63,7 +63,7 @@ pub(super) fn expected(keys: &[&SigningKey]) -> Expectations {
         sp_entity_id: SP.to_owned(),
         acs_url: ACS.to_owned(),
         certificates: keys.iter().map(|k| certificate(k)).collect(),
-        request_id: REQUEST.to_owned(),
+        request_id: Some(REQUEST.to_owned()),
         decryption_keys: std::sync::Arc::default(),
         require_encryption: false,
         authn_contexts: std::sync::Arc::default(),
