@@ -84,6 +84,10 @@ words!(
         MemberReactivated = "member.reactivated",
         MemberRemoved = "member.removed",
         MemberLinked = "member.linked",
+        /// Somebody signs in with a member's address, and an administrator has to say whether it is that member.
+        MemberLinkPending = "member.link_pending",
+        MemberLinkConfirmed = "member.link_confirmed",
+        MemberLinkDismissed = "member.link_dismissed",
         InviteCreated = "invite.created",
         InviteAccepted = "invite.accepted",
         InviteRevoked = "invite.revoked",

@@ -214,6 +214,9 @@ id!(
 id!(
     /// A link between a user and a subject at a SAML connection.
     LinkId, "lnk");
+id!(
+    /// A link that waits for an administrator.
+    PendingLinkId, "pln");
 
 /// A UUIDv7 for the given time that is above those made before it by the same process in the same millisecond, as long
 /// as `count` goes up (RFC 9562 section 6.2, method 1: 32 of the random bits are a counter).

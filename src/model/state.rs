@@ -86,8 +86,32 @@ words!(
     FirstLink {
         /// The address on a verified domain is enough.
         Address = "address",
+        /// An administrator confirms each of them.
+        Confirm = "confirm",
         /// Nobody is linked by the address.
         Off = "off",
+    }
+);
+
+words!(
+    /// Why a link waits for an administrator.
+    PendingLinkReason {
+        /// The member has not signed in through this connection before, and `first_link` is `confirm`.
+        FirstLink = "first_link",
+        /// The member is linked to another subject of this connection.
+        OtherSubject = "other_subject",
+    }
+);
+
+words!(
+    /// Where a link that waits stands.
+    PendingLinkStatus {
+        /// Nobody has answered.
+        Pending = "pending",
+        /// Confirmed: made at the person's next sign-in.
+        Confirmed = "confirmed",
+        /// Somebody said no: this subject is refused.
+        Dismissed = "dismissed",
     }
 );
 

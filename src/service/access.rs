@@ -45,6 +45,7 @@ pub async fn end(
     let was_owner = member.role == Role::Owner && member.status == MemberStatus::Active;
     let sessions = store::sessions::end_of_user(tx, scope, user, ctx.now).await?;
     let links = store::links::delete_of_user(tx, scope, user).await?;
+    store::pending_links::delete_of_user(tx, scope, user).await?;
     let account = store::users::find(tx, user).await?;
     let addresses: Vec<_> = member.email.clone().into_iter().chain(account.and_then(|a| a.email)).collect();
     for invite in store::invites::revoke_of_person(tx, scope, &addresses, user, ctx.now).await? {

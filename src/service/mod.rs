@@ -29,6 +29,7 @@ pub mod me;
 pub mod members;
 pub mod operator_keys;
 pub mod organizations;
+pub mod pending_links;
 pub mod permissions;
 pub mod provisioning;
 pub mod reactivation;

@@ -16,6 +16,8 @@ pub enum Action {
     WriteOrganization,
     ReadMembers,
     WriteMembers,
+    /// Whom an administrator has to connect with whom: subjects at the IdP and members.
+    ReadPendingLinks,
     ReadDomains,
     WriteDomains,
     ReadConnections,
@@ -43,6 +45,7 @@ impl Action {
             A::WriteOrganization => (Scope::OrganizationWrite, Role::Admin),
             A::ReadMembers => (Scope::MemberRead, Role::Member),
             A::WriteMembers => (Scope::MemberWrite, Role::Admin),
+            A::ReadPendingLinks => (Scope::MemberRead, Role::Admin),
             A::ReadDomains => (Scope::DomainRead, Role::Admin),
             A::WriteDomains => (Scope::DomainWrite, Role::Admin),
             A::ReadConnections => (Scope::ConnectionRead, Role::Admin),

@@ -30,6 +30,7 @@ pub mod members;
 pub mod migrations;
 pub mod newcomers;
 pub mod organizations;
+pub mod pending_links;
 mod pool;
 pub mod role_mappings;
 pub mod saml_keys;

@@ -102,6 +102,7 @@ async fn entities_fit(backend: Backend) {
         links,
         members,
         organizations,
+        pending_links,
         role_mappings,
         saml_connections,
         scim_access_tokens,

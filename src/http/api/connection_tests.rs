@@ -119,7 +119,7 @@ impl From<Read> for ReadView {
 #[derive(Object)]
 #[oai(rename = "SamlTestOutcome", skip_serializing_if_is_none)]
 pub struct ForetoldView {
-    /// `sign_in`, `link`, `create` or `refuse`.
+    /// `sign_in`, `link`, `create`, `wait` (for an administrator who confirms the link) or `refuse`.
     pub action: String,
     pub sentence: String,
     pub role: Option<String>,

@@ -24,6 +24,7 @@ mod login_url;
 pub mod me;
 pub mod members;
 pub mod organizations;
+pub mod pending_links;
 pub mod role_mappings;
 pub mod saml_keys;
 pub mod scim_clients;
@@ -82,7 +83,7 @@ pub type Nouns = (
     scim_tokens::ScimTokensApi,
     scim_clients::ScimClientsApi,
     scim_requests::ScimRequestsApi,
-    members::MembersApi,
+    (members::MembersApi, pending_links::PendingLinksApi),
     groups::GroupsApi,
     role_mappings::RoleMappingsApi,
     scim_schemas::SchemasApi,
@@ -110,7 +111,7 @@ pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
         scim_tokens::ScimTokensApi,
         scim_clients::ScimClientsApi,
         scim_requests::ScimRequestsApi,
-        members::MembersApi,
+        (members::MembersApi, pending_links::PendingLinksApi),
         groups::GroupsApi,
         role_mappings::RoleMappingsApi,
         scim_schemas::SchemasApi,

@@ -205,6 +205,11 @@ pub const KNOWN: &[Known] = &[
         "The operator makes one on the command line: postern operator-key create.",
     ),
     known(
+        "owner_links_alone",
+        "The link that waits is an owner's, and nobody confirms for an owner.",
+        "The owner signs in to the organization in another way, then begins a sign-in at our sign-in page in the same browser.",
+    ),
+    known(
         "payload_too_large",
         "The body of the request is too large.",
         "Send less; the detail says how much is taken.",

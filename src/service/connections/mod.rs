@@ -331,6 +331,7 @@ pub async fn update(
     let mut data = difference(&Ok(shown(&before)?), &Ok(shown(&after)?));
     if after.idp_entity_id != before.idp_entity_id {
         let voided = store::links::delete_of_connection(&tx, scope, id).await?;
+        store::pending_links::delete_of_connection(&tx, scope, id).await?;
         if let Value::Object(data) = &mut data {
             data.insert("links_voided".to_owned(), voided.into());
         }
@@ -473,6 +474,7 @@ pub async fn delete(
     assign(services, &tx, ctx, scope, id, &[]).await?;
     let sessions = store::sessions::end_of_connection(&tx, scope, id, ctx.now).await?;
     let links = store::links::delete_of_connection(&tx, scope, id).await?;
+    store::pending_links::delete_of_connection(&tx, scope, id).await?;
     store::sign_in_attempts::delete_of_connection(&tx, scope, id).await?;
     store::saml_keys::delete_of_connection(&tx, scope, id).await?;
     store::idp_metadata::delete(&tx, scope, id).await?;

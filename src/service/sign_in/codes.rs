@@ -515,8 +515,8 @@ pub const CODES: &[Code] = &[
             "Your e-mail address belongs to another account here.",
             "This happens when an account at the identity provider was made anew. Send the reference below to your administrator.",
         ),
-        "The address belongs to a member who signs in with another subject at this IdP.",
-        "If it is the same person with a new account at the IdP, remove the member and add them again; if it is somebody else, give one of the two another address.",
+        "The address is the contact address of a member whose own address is another one.",
+        "Give one of the two another address; if it is the same person, correct the address of the member.",
         None,
     ),
     saml(
@@ -538,7 +538,29 @@ pub const CODES: &[Code] = &[
             ADMIN,
         ),
         "The member has never signed in through this connection, and first_link of the organization is off.",
-        "Set first_link of the organization to address, or have the person sign in in another way.",
+        "Set first_link of the organization to address or confirm, or have the person sign in in another way.",
+        None,
+    ),
+    saml(
+        "link_pending",
+        Person,
+        (
+            "An administrator of your organization has to confirm first that this account at the identity provider is yours.",
+            "Send the reference below to your administrator, who confirms it. Then sign in again.",
+        ),
+        "The address is a member's, and the subject is not linked to that member: first_link of the organization is confirm, or the member is linked to another subject.",
+        "See GET …/pending-links. If it is the same person, confirm the link; it is made at the next sign-in. If it is somebody else, dismiss it and give one of the two another address.",
+        None,
+    ),
+    saml(
+        "link_dismissed",
+        Person,
+        (
+            "An administrator of your organization did not accept this account at the identity provider as yours.",
+            "If that is a mistake, send the reference below to your administrator.",
+        ),
+        "An administrator dismissed the link between this subject and the member with the address.",
+        "If it is the same person after all, confirm the link that was dismissed; else give one of the two another address.",
         None,
     ),
     saml(

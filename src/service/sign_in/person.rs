@@ -5,10 +5,14 @@
 use super::{Entry, Reason, Stop};
 use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
-use crate::model::id::{LinkId, UserId};
-use crate::model::state::{FirstLink, InviteStatus, MemberStatus, ProvisioningMode, Role, Source};
+use crate::model::id::{LinkId, PendingLinkId, UserId};
+use crate::model::state::{
+    FirstLink, InviteStatus, MemberStatus, PendingLinkReason, PendingLinkStatus, ProvisioningMode, Role,
+    Source,
+};
 use crate::model::tenant::InstallationScope;
 use crate::service::invites;
+use crate::service::pending_links::Wanted;
 use crate::store::connections::Serving;
 use crate::store::domains::Domain;
 use crate::store::error::StoreError;
@@ -164,30 +168,71 @@ impl Entry<'_> {
                 // Linked by another sign-in since this one looked.
                 return Ok(Person { member, created: false, linked: false, note: None });
             }
-            if other.immutable {
-                return Err(Reason::SubjectConflict {
-                    how: "the member with this address is linked to another subject at this connection",
-                }
-                .into());
-            }
-            // The other key was an address that was theirs: the same proof as this one, or a weaker one.
+            let because = PendingLinkReason::OtherSubject;
+            // An address as key gives way to what never changes: the same proof as this one, or a weaker one.
+            let confirmed =
+                if other.immutable { self.may_link(tx, user, &member, because).await? } else { None };
             let (subject, immutable) = (&verified.subject, verified.immutable);
             store::links::rekey(tx, self.scope, other.id, subject, immutable, now).await?;
-            let data = json!({ "connection": connection, "replaces": other.subject });
+            let mut data = json!({ "connection": connection, "replaces": other.subject });
+            if other.immutable {
+                data["confirmed"] = json!(confirmed);
+                data["sessions_ended"] = json!(self.prove(tx, user).await?);
+            }
             self.record(tx, EventKind::MemberLinked, user.id, data).await?;
             return Ok(Person { member, created: false, linked: true, note: None });
         }
-        if organization.first_link == FirstLink::Off {
-            return Err(Reason::FirstLinkOff.into());
-        }
-        if member.role == Role::Owner && !self.is_signed_in(tx, user.id).await? {
-            return Err(Reason::OwnerLink.into());
-        }
+        let confirmed = match organization.first_link {
+            FirstLink::Off => return Err(Reason::FirstLinkOff.into()),
+            FirstLink::Address if member.role != Role::Owner => None,
+            FirstLink::Address | FirstLink::Confirm => {
+                self.may_link(tx, user, &member, PendingLinkReason::FirstLink).await?
+            }
+        };
         self.link(tx, user.id).await?;
         let ended = self.prove(tx, user).await?;
-        let data = json!({ "connection": connection, "address": verified.address, "sessions_ended": ended });
+        let mut data =
+            json!({ "connection": connection, "address": verified.address, "sessions_ended": ended });
+        data["confirmed"] = json!(confirmed);
         self.record(tx, EventKind::MemberLinked, user.id, data).await?;
         Ok(Person { member, created: false, linked: true, note: None })
+    }
+
+    /// Whether the subject may be linked to this member, where the address alone does not do: an owner does it themselves,
+    /// and for everybody else an administrator has confirmed it. The confirmation that counted is used up.
+    async fn may_link(
+        &self,
+        tx: &Tx,
+        user: &User,
+        member: &Member,
+        because: PendingLinkReason,
+    ) -> Result<Option<PendingLinkId>, Stop> {
+        if member.role == Role::Owner {
+            return if self.is_signed_in(tx, user.id).await? {
+                Ok(None)
+            } else {
+                Err(Reason::OwnerLink.into())
+            };
+        }
+        let (connection, verified) = (self.connection.id, &self.verified);
+        let row = store::pending_links::lock_of_user(tx, self.scope, connection, user.id, self.now()).await?;
+        match row.filter(|row| row.subject == verified.subject && row.immutable == verified.immutable) {
+            // Somebody who has become an administrator since is confirmed by one of them, not by less.
+            Some(row) if row.confirmed_up_to >= Some(member.role) => {
+                store::pending_links::delete(tx, self.scope, row.id).await?;
+                Ok(Some(row.id))
+            }
+            Some(row) if row.status == PendingLinkStatus::Dismissed => Err(Reason::LinkDismissed.into()),
+            _ => Err(Reason::LinkPending(Box::new(Wanted {
+                connection,
+                user: user.id,
+                subject: verified.subject.clone(),
+                immutable: verified.immutable,
+                address: verified.address.clone(),
+                because,
+            }))
+            .into()),
+        }
     }
 
     /// Whether this very person was signed in to this organization in this browser when the sign-in was begun, at a

@@ -11,7 +11,7 @@ use crate::model::tenant::TenantScope;
 use crate::protocol::saml::{Certificate, Console};
 use crate::service::cache::KnownConnection;
 use crate::service::sign_in_log::{Ending, Noted, Said, Why};
-use crate::service::{Ctx, Error, Services, credentials};
+use crate::service::{Ctx, Error, Services, credentials, pending_links};
 use crate::store;
 use serde_json::json;
 
@@ -85,8 +85,12 @@ impl Record<'_> {
             store::sign_in_attempts::refuse(&tx, scope, attempt.id, refusal.code, &detail, ctx.now).await?;
         }
         services
-            .record(&tx, &ctx.acting(actor), organization, EventKind::SignInRefused, subject, data)
+            .record(&tx, &ctx.acting(actor.clone()), organization, EventKind::SignInRefused, subject, data)
             .await?;
+        if let Reason::LinkPending(wanted) = &reason {
+            let reference = &refusal.reference;
+            pending_links::ask(services, &tx, &ctx.acting(actor), scope, wanted, reference).await?;
+        }
         tx.commit().await?;
         refusal.for_admin = self.is_read_by_admin(session).await;
         self.note(Ending::Refused(Box::new(Why::of(&refusal))), left_out);

@@ -5,8 +5,10 @@
 use super::codes;
 use crate::model::email::EmailAddressError;
 use crate::model::random::Random;
+use crate::model::state::PendingLinkReason;
 use crate::model::time::Timestamp;
 use crate::protocol::saml::{Console, SamlRefusal};
+use crate::service::pending_links::Wanted;
 
 /// The code of whatever fails once a private key of ours was used.
 pub const DECRYPTION_FAILED: &str = "decryption_failed";
@@ -47,6 +49,10 @@ pub enum Reason {
     OwnerLink,
     /// The organization links nobody by the address.
     FirstLinkOff,
+    /// An administrator has to say first that it is this member (rule 7).
+    LinkPending(Box<Wanted>),
+    /// An administrator said that it is not this member.
+    LinkDismissed,
     /// Nobody is made just in time.
     JitOff { how: &'static str },
 }
@@ -73,6 +79,8 @@ impl Reason {
             Self::SubjectConflict { .. } => "subject_conflict",
             Self::OwnerLink => "owner_link_refused",
             Self::FirstLinkOff => "first_link_off",
+            Self::LinkPending(_) => "link_pending",
+            Self::LinkDismissed => "link_dismissed",
             Self::JitOff { .. } => "jit_off",
         }
     }
@@ -116,6 +124,21 @@ impl Reason {
                 "the member is not linked to this connection, and first_link of the organization is off"
                     .to_owned()
             }
+            Self::LinkPending(wanted) => match wanted.because {
+                PendingLinkReason::FirstLink => {
+                    "the member with this address is not linked to this connection, and first_link of the organization \
+                     asks for an administrator's confirmation"
+                }
+                PendingLinkReason::OtherSubject => {
+                    "the member with this address is linked to another subject at this connection, and no administrator \
+                     has confirmed this one"
+                }
+            }
+            .to_owned(),
+            Self::LinkDismissed => {
+                "an administrator dismissed the link between this subject and the member with this address"
+                    .to_owned()
+            }
         }
     }
 
@@ -156,14 +179,23 @@ impl Reason {
             }
             Self::Deprovisioned { .. } => "Whoever ended the access, or an owner, gives it back.",
             Self::SubjectConflict { .. } => {
-                "If it is the same person with a new account at the IdP, remove the member and add them again; if it is \
-                 somebody else, give one of the two another address."
+                "Give one of the two another address; if it is the same person, correct the address of the member."
             }
             Self::OwnerLink => {
                 "The owner signs in to this organization in another way first, then begins the sign-in at our sign-in page \
                  in the same browser."
             }
-            Self::FirstLinkOff => "Set first_link of the organization to address, or sign in in another way.",
+            Self::FirstLinkOff => {
+                "Set first_link of the organization to address or confirm, or sign in in another way."
+            }
+            Self::LinkPending(_) => {
+                "If it is the same person, confirm the pending link, then the person signs in again; if it is somebody \
+                 else, dismiss it and give one of the two another address."
+            }
+            Self::LinkDismissed => {
+                "If it is the same person after all, confirm the link that was dismissed; else give one of the two \
+                 another address."
+            }
             Self::JitOff { .. } => {
                 "Add or invite the person, provision them over SCIM, or switch just-in-time provisioning on for the \
                  organization and the domain."

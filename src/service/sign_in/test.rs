@@ -107,7 +107,7 @@ pub struct Read {
 /// What a real sign-in would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Foretold {
-    /// `sign_in`, `link`, `create` or `refuse`.
+    /// `sign_in`, `link`, `create`, `wait` (for an administrator) or `refuse`.
     pub action: String,
     pub sentence: String,
     pub role: Option<String>,
@@ -336,9 +336,15 @@ impl Entry<'_> {
                 Err(Stop::Refused(reason)) => {
                     let console = Console::from_type(self.connection.kind.as_str());
                     let refusal = Refusal::new(&reason, console, &*self.services.random);
+                    let (action, sentence) = match reason {
+                        Reason::LinkPending(_) => {
+                            ("wait", "This person would wait until an administrator confirms who they are.")
+                        }
+                        _ => ("refuse", "This person would be refused."),
+                    };
                     Ok(Foretold {
-                        action: "refuse".to_owned(),
-                        sentence: "This person would be refused.".to_owned(),
+                        action: action.to_owned(),
+                        sentence: sentence.to_owned(),
                         role: None,
                         refusal: Some(Wrong::from(&refusal)),
                     })

@@ -20,6 +20,7 @@ pub mod invites;
 pub mod links;
 pub mod members;
 pub mod organizations;
+pub mod pending_links;
 pub mod role_mappings;
 pub mod saml_connections;
 pub mod saml_keys;

@@ -68,7 +68,7 @@ on_both! {
         browser.me(&app).await.expect(200);
         // Another subject with the same address is somebody else until an admin says otherwise.
         let answer = Person::new().sign_in(&app, &acme, "s-2", "jo@acme.test").await;
-        refused(&answer, "subject_conflict");
+        refused(&answer, "link_pending");
         browser.me(&app).await.expect(200);
     }
 
@@ -106,7 +106,7 @@ on_both! {
         Person::new().sign_in(&app, &acme, "s-1", "jo@acme.test").await.expect(303);
         assert_eq!(acme.members(&app).await, 1);
         // Back to the address alone would be a weaker proof than the link.
-        refused(&by_address("jo@acme.test").await.0, "subject_conflict");
+        refused(&by_address("jo@acme.test").await.0, "link_pending");
         // The person is renamed, and somebody new gets the old address: a person of their own.
         Person::new().sign_in(&app, &acme, "s-1", "joanna@acme.test").await.expect(303);
         by_address("jo@acme.test").await.0.expect(303);

@@ -8,6 +8,7 @@ mod idp_initiated;
 mod linking;
 mod metadata;
 mod pages;
+mod pending_links;
 mod refusals;
 mod requests;
 mod sessions;

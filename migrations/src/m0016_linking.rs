@@ -1,0 +1,29 @@
+//! Links that wait for an administrator: one for each member at each connection, the newest subject that came with the
+//! member's address. It is over by itself after a while.
+
+crate::step!(
+    "m0016_linking",
+    up: &[
+        "CREATE TABLE pending_links (
+            id {uuid} NOT NULL CONSTRAINT pending_links_pkey PRIMARY KEY,
+            organization_id {uuid} NOT NULL,
+            connection_id {uuid} NOT NULL,
+            user_id {uuid} NOT NULL,
+            subject TEXT NOT NULL,
+            immutable BOOLEAN NOT NULL,
+            address TEXT NOT NULL,
+            because TEXT NOT NULL,
+            status TEXT NOT NULL,
+            reference TEXT NOT NULL,
+            confirmed_up_to TEXT,
+            answered_by TEXT,
+            answered_at BIGINT,
+            created_at BIGINT NOT NULL,
+            expires_at BIGINT NOT NULL
+        )",
+        "CREATE INDEX pending_links_expires_at_idx ON pending_links (expires_at)",
+        "CREATE INDEX pending_links_organization_id_idx ON pending_links (organization_id, created_at, id)",
+        "CREATE UNIQUE INDEX pending_links_user_id_connection_id_key ON pending_links (user_id, connection_id)",
+    ],
+    down: &["DROP TABLE pending_links"],
+);
