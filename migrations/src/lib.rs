@@ -24,6 +24,7 @@ mod m0011_deactivation_waves;
 mod m0012_saml_keys;
 mod m0013_idp_metadata;
 mod m0014_sign_in_log;
+mod m0015_enforcement;
 mod m0016_linking;
 mod m0017_single_logout;
 
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_saml_keys::Step),
             Box::new(m0013_idp_metadata::Step),
             Box::new(m0014_sign_in_log::Step),
+            Box::new(m0015_enforcement::Step),
             Box::new(m0016_linking::Step),
             Box::new(m0017_single_logout::Step),
         ]

@@ -50,6 +50,15 @@ words!(
         ConnectionMetadataRecovered = "saml_connection.metadata_recovered",
         /// The time until which the metadata is valid by its own word has passed.
         ConnectionMetadataLapsed = "saml_connection.metadata_lapsed",
+        /// From a time on a domain's people, or all members, come in through SAML alone; or that time or the grace changed.
+        EnforcementSet = "sso_enforcement.set",
+        EnforcementRemoved = "sso_enforcement.removed",
+        /// The operator's command line ended all enforcement of the organization: the owners must look.
+        EnforcementLifted = "sso_enforcement.lifted",
+        /// An owner lets somebody on another domain in without SAML until a day, or until another day.
+        GuestApproved = "guest.approved",
+        GuestRenewed = "guest.renewed",
+        GuestEnded = "guest.ended",
         DirectoryUpdated = "directory.updated",
         /// A sync put an unusual share of the members out within minutes: the owners must look.
         DirectoryMassDeactivation = "directory.mass_deactivation",

@@ -200,6 +200,9 @@ id!(
     /// An invite.
     InviteId, "inv");
 id!(
+    /// The approval of a guest.
+    GuestId, "gst");
+id!(
     /// An event.
     EventId, "evt");
 id!(

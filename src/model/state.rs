@@ -116,6 +116,39 @@ words!(
 );
 
 words!(
+    /// What the people on a domain come in through (rule 9).
+    SsoEnforcement {
+        /// Whatever way is open.
+        None = "none",
+        /// SAML alone.
+        Saml = "saml",
+    }
+);
+
+words!(
+    /// How somebody stands whom enforcement binds, or would bind.
+    EnforcedStanding {
+        /// Has signed in through an active SAML connection.
+        Linked = "linked",
+        /// Has not, and an active connection serves the address.
+        Unlinked = "unlinked",
+        /// On a domain of others, and approved by an owner until a day.
+        Guest = "guest",
+        /// No active connection serves the address: no way in would be left.
+        ShutOut = "shut_out",
+    }
+);
+
+words!(
+    /// Where the approval of a guest stands.
+    GuestStatus {
+        Active = "active",
+        /// Its day has come, or somebody ended it before.
+        Ended = "ended",
+    }
+);
+
+words!(
     /// Where a domain stands.
     DomainStatus {
         /// Claimed, its TXT record not seen yet.

@@ -5,6 +5,7 @@
 //! deactivated afterwards.
 
 use super::credentials::refused;
+use super::enforcement::{self, Permit};
 use super::roles::{self, People};
 use super::{Ctx, Error, Services};
 use crate::model::actor::Actor;
@@ -240,8 +241,10 @@ pub async fn lock_among_owners(
 }
 
 /// Whoever makes a credential or an offer of one, found alive in the transaction that makes it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Maker {
+    /// That enforcement lets the credential pass.
+    _permit: Permit,
     /// The id of the person or key.
     pub id: Option<String>,
     /// The person.
@@ -251,14 +254,14 @@ pub struct Maker {
 }
 
 /// Checks the credential that makes another one again, in the transaction that does (rule 11): a person's membership
-/// and role, or the key, locked until the transaction ends, so that neither can be ended in between.
+/// and role and the session, or the key, locked until the transaction ends, so that neither can be ended in between.
 ///
 /// # Errors
 /// [`Error::Unauthenticated`] if the credential died since; [`Error::Forbidden`] if the role does not reach any more.
 pub async fn maker(tx: &Tx, ctx: &Ctx, scope: TenantScope, role: Role) -> Result<Maker, Error> {
     let id = ctx.actor.id();
     match &ctx.actor {
-        Actor::Person { user, .. } => {
+        Actor::Person { user, session, .. } => {
             let member = store::members::lock(tx, scope, *user).await?;
             let member = member.filter(|m| m.status == MemberStatus::Active).ok_or_else(refused)?;
             if member.role < role {
@@ -268,13 +271,15 @@ pub async fn maker(tx: &Tx, ctx: &Ctx, scope: TenantScope, role: Role) -> Result
                     format!("This needs the role {role} in the organization; yours is {has}."),
                 ));
             }
-            Ok(Maker { id, user: Some(*user), key: None })
+            let session = store::sessions::find(tx, scope, *session, ctx.now).await?.ok_or_else(refused)?;
+            let permit = enforcement::of_session_within(tx, scope, &session, &member, ctx.now).await?;
+            Ok(Maker { _permit: permit, id, user: Some(*user), key: None })
         }
         Actor::Key { key, .. } => {
             let key = store::api_keys::lock_live(tx, scope, *key, ctx.now).await?.ok_or_else(refused)?;
-            Ok(Maker { id, user: None, key: Some(key) })
+            Ok(Maker { _permit: Permit::of_no_person(), id, user: None, key: Some(key) })
         }
-        _ => Ok(Maker { id, user: None, key: None }),
+        _ => Ok(Maker { _permit: Permit::of_no_person(), id, user: None, key: None }),
     }
 }
 

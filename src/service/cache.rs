@@ -127,6 +127,14 @@ impl KnownScimToken {
     }
 }
 
+/// A verified domain of an organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownDomain {
+    pub name: DomainName,
+    /// From when on its people come in through SAML alone, if they do.
+    pub term: Option<super::enforcement::Term>,
+}
+
 /// The ways in for an e-mail domain; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownWaysIn {
@@ -190,6 +198,8 @@ pub struct Caches {
     pub user_type_versions: KnownUserTypes,
     /// E-mail domains to the active connections that serve them.
     pub ways_in: Cached<String, KnownWaysIn>,
+    /// Organizations to their verified domains.
+    pub domains: Cached<OrganizationId, std::sync::Arc<[KnownDomain]>>,
     /// SAML connections, for whoever knows their version.
     pub connections: KnownConnections,
     /// Where the next pages of lists begin.

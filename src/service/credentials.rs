@@ -5,6 +5,7 @@
 //! one answer, so that nobody can sort stolen secrets by it.
 
 use super::cache::KnownApiKey;
+use super::enforcement::{self, Permit};
 use super::{Error, Services};
 use crate::model::actor::Actor;
 use crate::model::secret::{Token, TokenKind};
@@ -21,8 +22,10 @@ use std::time::Duration;
 pub(super) const TOUCH_EVERY: Duration = Duration::from_mins(1);
 
 /// Who a credential belongs to.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Authenticated {
+    /// That enforcement lets it pass; without it there is no caller.
+    _permit: Permit,
     /// Who acts.
     pub actor: Actor,
     /// What the limits count by: the credential's id.
@@ -49,6 +52,7 @@ pub async fn api_key(services: &Services, text: &str, now: Timestamp) -> Result<
         let key = key.filter(|key| key.organization_id.is_none()).ok_or_else(refused)?;
         touch_api_key(services, key.id, key.last_used_at, now).await;
         return Ok(Authenticated {
+            _permit: Permit::of_no_person(),
             actor: Actor::Operator { key: key.id },
             limit_key: key.id.uuid(),
             organization: None,
@@ -74,6 +78,7 @@ pub async fn api_key(services: &Services, text: &str, now: Timestamp) -> Result<
     let key = services.caches.api_keys.get(hash.clone(), fetch).await?;
     let key = key.filter(|key| key.expires_at.is_none_or(|end| end > now)).ok_or_else(refused)?;
     Ok(Authenticated {
+        _permit: Permit::of_no_person(),
         actor: Actor::Key { key: key.id, organization: key.organization.id, scopes: key.scopes },
         limit_key: key.id.uuid(),
         organization: Some(key.organization),
@@ -143,6 +148,7 @@ async fn alive(
     }
     let member = store::members::find(&services.db, scope, session.user_id).await?;
     let member = member.filter(|m| m.status == MemberStatus::Active).ok_or_else(refused)?;
+    let permit = enforcement::of_session(services, &organization, &session, &member, now).await?;
     if now.since(session.last_seen_at) >= TOUCH_EVERY {
         let tx = services.db.begin().await?;
         store::sessions::touch(&tx, scope, session.id, now).await?;
@@ -154,8 +160,12 @@ async fn alive(
         role: member.role,
         session: session.id,
     };
-    let authenticated =
-        Authenticated { actor, limit_key: session.id.uuid(), organization: Some(Arc::new(organization)) };
+    let authenticated = Authenticated {
+        _permit: permit,
+        actor,
+        limit_key: session.id.uuid(),
+        organization: Some(Arc::new(organization)),
+    };
     Ok((authenticated, session))
 }
 

@@ -7,6 +7,7 @@
 pub use crate::store::domains::Domain;
 
 use super::dns_check::check_challenge;
+use super::enforcement::{self, Setting, setting, ways};
 use super::organizations::{difference, expect_version, reach};
 use super::permissions::{Action, may};
 use super::{Ctx, Error, Services, scim_tokens};
@@ -16,7 +17,7 @@ use crate::model::dns_name::DomainName;
 use crate::model::event::EventKind;
 use crate::model::id::{DomainId, OrganizationId};
 use crate::model::page::{Page, PageRequest};
-use crate::model::state::DomainStatus;
+use crate::model::state::{DomainStatus, SsoEnforcement};
 use crate::model::tenant::TenantScope;
 use crate::protocol::dns_challenge::{Challenge, Explanation, Outcome, challenge_value};
 use crate::store::error::{StoreError, UniqueKey};
@@ -34,6 +35,8 @@ pub struct UpdateDomain {
     pub scim_enabled: Option<bool>,
     /// A change of trust. The connections are the organization's own.
     pub connection_ids: Option<ConnectionIds>,
+    /// A change of trust.
+    pub enforcement: enforcement::Given,
 }
 
 /// The challenge of a claim, with the installation's label.
@@ -87,6 +90,9 @@ pub async fn claim(
         jit_provisioning_enabled: false,
         scim_enabled: false,
         connection_ids: ConnectionIds::default(),
+        sso_enforcement: SsoEnforcement::None,
+        sso_enforcement_starts_at: None,
+        sso_enforcement_grace_days: enforcement::GRACE_DAYS,
         created_at: ctx.now,
         updated_at: ctx.now,
         version: 1,
@@ -171,6 +177,7 @@ pub async fn verify(
             Err(Settling::Ended(error)) => return Err(error),
             Ok(domain) => {
                 services.caches.ways_in.clear();
+                services.caches.domains.clear();
                 return Ok(domain);
             }
         }
@@ -351,18 +358,30 @@ pub async fn update(
     if let Some(connections) = change.connection_ids {
         after.connection_ids = connections;
     }
+    let enforced = Setting::of_domain(&before);
+    let enforce = enforced.with(&change.enforcement, ctx.now, setting::OF_DOMAIN)?;
+    enforce.put_domain(&mut after);
     if after == before {
         return Ok(before);
     }
-    if (after.scim_enabled, &after.connection_ids) != (before.scim_enabled, &before.connection_ids) {
+    if (after.scim_enabled, &after.connection_ids, enforce)
+        != (before.scim_enabled, &before.connection_ids, enforced)
+    {
         may(ctx, organization, Action::ChangeTrust)?;
+    }
+    if enforce != enforced {
+        ways::set(services, &tx, ctx, scope, Some(&after), (enforced, enforce)).await?;
     }
     after.updated_at = ctx.now;
     let data = difference(&Ok(settings(&before)), &Ok(settings(&after)));
     let after = store::domains::update(&tx, scope, after).await?;
+    if after.connection_ids != before.connection_ids {
+        ways::check_left(&tx, scope).await?;
+    }
     services.record(&tx, ctx, organization, EventKind::DomainUpdated, id, data).await?;
     tx.commit().await?;
     services.caches.ways_in.clear();
+    services.caches.domains.clear();
     Ok(after)
 }
 
@@ -371,11 +390,18 @@ fn settings(domain: &Domain) -> serde_json::Value {
         "jit_provisioning_enabled": domain.jit_provisioning_enabled,
         "scim_enabled": domain.scim_enabled,
         "connection_ids": domain.connection_ids,
+        "sso_enforcement": domain.sso_enforcement,
+        "sso_enforcement_starts_at": domain.sso_enforcement_starts_at,
+        "sso_enforcement_grace_days": domain.sso_enforcement_grace_days,
     })
 }
 
 /// Gives a domain up: from now on neither the IdP nor the directory speaks for it, and another organization may
 /// verify it. Members, links and sessions stay.
+///
+/// # Errors
+/// 409 `domain_enforced` while its people are kept to SAML, or `last_enforced_connection` where all members are and no
+/// other verified domain has an active connection; [`Error::PreconditionFailed`].
 pub async fn delete(
     services: &Services,
     ctx: &Ctx,
@@ -388,12 +414,17 @@ pub async fn delete(
     scim_tokens::lock_directory(&tx, scope).await?;
     let domain = store::domains::lock(&tx, scope, id).await?.ok_or_else(missing)?;
     expect_version(expected, domain.version)?;
+    ways::may_give_up(&domain)?;
     store::domains::delete(&tx, scope, id).await?;
+    if domain.status == DomainStatus::Verified {
+        ways::check_left(&tx, scope).await?;
+    }
     scim_tokens::revoke_of_domain(services, &tx, ctx, scope, id).await?;
     let data = json!({ "name": domain.name, "status": domain.status });
     services.record(&tx, ctx, organization, EventKind::DomainDeleted, id, data).await?;
     tx.commit().await?;
     services.caches.ways_in.clear();
+    services.caches.domains.clear();
     services.caches.scim_tokens.clear();
     Ok(())
 }

@@ -8,13 +8,14 @@
 
 pub use crate::store::invites::Invite;
 
+use super::enforcement::{self, Permit};
 use super::members::{Joining, Names, join, read_email, rows_by_address};
 use super::organizations::{Organization, reach};
 use super::permissions::{Action, highest_role};
 use super::{Ctx, Error, FieldError, Services, access, directory_users, managed};
 use crate::model::email::EmailAddress;
 use crate::model::event::EventKind;
-use crate::model::id::{ApiKeyId, InviteId, OrganizationId};
+use crate::model::id::{ApiKeyId, InviteId, OrganizationId, UserId};
 use crate::model::page::{Page, PageRequest};
 use crate::model::secret::{Token, TokenKind};
 use crate::model::state::{InviteStatus, MemberStatus, Role, Source};
@@ -234,13 +235,27 @@ pub(super) async fn owner_behind(
     }
 }
 
+/// Marks an invite as accepted by its link; `false` if it is not pending any more.
+async fn take_up(
+    tx: &Tx,
+    scope: TenantScope,
+    invite: &Invite,
+    user: UserId,
+    _: Permit,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let accepted = InviteStatus::Accepted;
+    Ok(store::invites::answer(tx, scope, invite.id, accepted, Some(user), now).await?)
+}
+
 /// Accepts the invite behind a secret: its address becomes a member with the invite's role, once. Where the directory
 /// holds somebody with the address, its directory user stands for the member from then on.
 ///
 /// # Errors
 /// [`Error::Refused`] `invite_invalid`, one answer for what was never given out, used up or taken back;
 /// [`Error::Gone`] `invite_expired` if the secret was right but its time ran out; [`Error::Conflict`] `member_exists`
-/// for an active member; [`Error::Forbidden`] `deactivated_elsewhere`.
+/// for an active member; [`Error::Forbidden`] `deactivated_elsewhere`, or `sso_required` where the person comes in through
+/// SAML alone: the invite is honored at the first sign-in then.
 pub async fn accept(services: &Services, ctx: &Ctx, secret: &str) -> Result<Accepted, Error> {
     let token = Token::parse(TokenKind::InviteLink, secret.trim()).ok_or_else(invalid)?;
     let invite = store::invites::find_by_hash(&services.db, &token.hash()).await?.ok_or_else(invalid)?;
@@ -258,11 +273,14 @@ pub async fn accept(services: &Services, ctx: &Ctx, secret: &str) -> Result<Acce
     }
     let tx = services.begin().await?;
     let owner = owner_behind(&tx, scope, &invite).await?.ok_or_else(invalid)?;
+    let organization =
+        store::organizations::find(&tx, scope).await?.ok_or_else(|| Error::not_found("organization"))?;
+    let permit = enforcement::of_invite(&tx, &organization, &invite.email, invite.role, ctx.now).await?;
     let waiting = directory_users::waiting(&tx, scope, &invite.email).await?;
     let user = store::users::obtain(&tx, &invite.email, ctx.now, &*services.random).await?.id;
     // The member's row before the invite's: the order in which ending somebody's access takes them, too.
     let (own, others) = rows_by_address(&tx, scope, user, &invite.email).await?;
-    if !store::invites::answer(&tx, scope, invite.id, InviteStatus::Accepted, Some(user), ctx.now).await? {
+    if !take_up(&tx, scope, &invite, user, permit, ctx.now).await? {
         return Err(invalid());
     }
     for row in own.iter().chain(&others) {
@@ -304,8 +322,6 @@ pub async fn accept(services: &Services, ctx: &Ctx, secret: &str) -> Result<Acce
     }
     let data = json!({ "email": invite.email, "role": invite.role, "user_id": user });
     services.record(&tx, ctx, scope.organization(), EventKind::InviteAccepted, invite.id, data).await?;
-    let organization =
-        store::organizations::find(&tx, scope).await?.ok_or_else(|| Error::not_found("organization"))?;
     tx.commit().await?;
     Ok(Accepted { member, organization })
 }

@@ -17,6 +17,7 @@ pub mod discovery;
 pub mod dns_check;
 pub mod domains;
 pub mod dry_run;
+pub mod enforcement;
 pub mod error;
 pub mod events;
 pub mod groups;

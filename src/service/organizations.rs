@@ -2,6 +2,7 @@
 
 pub use crate::store::organizations::Organization;
 
+use super::enforcement::{self, Setting, setting, ways};
 use super::permissions::{Action, may, operator};
 use super::{Ctx, Error, FieldError, Services};
 use crate::model::actor::Actor;
@@ -36,6 +37,8 @@ pub struct UpdateOrganization {
     pub first_link: Option<FirstLink>,
     pub session_lifetime_seconds: Option<Option<i64>>,
     pub session_idle_seconds: Option<Option<i64>>,
+    /// A change of trust.
+    pub enforcement: enforcement::Given,
 }
 
 fn check_name(name: &str, errors: &mut Vec<FieldError>) -> String {
@@ -141,6 +144,9 @@ pub async fn create(services: &Services, ctx: &Ctx, new: CreateOrganization) -> 
         first_link: FirstLink::Address,
         session_lifetime_seconds: None,
         session_idle_seconds: None,
+        sso_required: false,
+        sso_required_starts_at: None,
+        sso_required_grace_days: enforcement::GRACE_DAYS,
         ownerless_since: None,
         created_at: ctx.now,
         updated_at: ctx.now,
@@ -249,8 +255,15 @@ pub async fn update(
     if let Some(seconds) = change.session_idle_seconds {
         after.session_idle_seconds = seconds;
     }
+    let enforced = Setting::of_organization(&before);
+    let enforce = enforced.with(&change.enforcement, ctx.now, setting::OF_ORGANIZATION)?;
+    enforce.put_organization(&mut after);
     if after == before {
         return Ok(before);
+    }
+    if enforce != enforced {
+        may(ctx, id, Action::ChangeTrust)?;
+        ways::set(services, &tx, ctx, scope, None, (enforced, enforce)).await?;
     }
     after.updated_at = ctx.now;
     let data = difference(&serde_json::to_value(View(&before)), &serde_json::to_value(View(&after)));
@@ -313,6 +326,9 @@ impl serde::Serialize for View<'_> {
             "first_link": self.0.first_link,
             "session_lifetime_seconds": self.0.session_lifetime_seconds,
             "session_idle_seconds": self.0.session_idle_seconds,
+            "sso_required": self.0.sso_required,
+            "sso_required_starts_at": self.0.sso_required_starts_at,
+            "sso_required_grace_days": self.0.sso_required_grace_days,
         })
         .serialize(serializer)
     }

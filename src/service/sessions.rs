@@ -3,6 +3,7 @@
 
 pub use crate::store::sessions::Session;
 
+use super::enforcement::Permit;
 use super::{Ctx, Error, Services, credentials};
 use crate::model::actor::Actor;
 use crate::model::email::EmailAddress;
@@ -18,8 +19,10 @@ use serde_json::json;
 use std::time::Duration;
 
 /// How somebody signed in.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Opening {
+    /// That enforcement lets them in this way; without it there is no session.
+    pub permit: Permit,
     pub method: SignInMethod,
     pub connection: Option<ConnectionId>,
     pub name_id: Option<String>,
@@ -72,6 +75,8 @@ pub(super) fn fresh(
     opening: Opening,
     now: Timestamp,
 ) -> (Token, Session) {
+    // Used up here.
+    let Permit { .. } = opening.permit;
     let token = Token::generate(TokenKind::Session, &*services.random);
     let session = Session {
         id: SessionId::new(now, &*services.random),

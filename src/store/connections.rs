@@ -43,6 +43,15 @@ pub async fn lock(
     Ok(Entity::find_by_id(id).filter(of(scope)).lock_exclusive().one(conn.inner()).await?)
 }
 
+/// The connections that people sign in through.
+pub async fn list_active(conn: &impl Conn, scope: TenantScope) -> Result<Vec<Connection>, StoreError> {
+    Ok(Entity::find()
+        .filter(of(scope))
+        .filter(Column::Status.eq(ConnectionStatus::Active))
+        .all(conn.inner())
+        .await?)
+}
+
 /// A connection by the id in its ACS or metadata URL: the id is what names the tenant here.
 pub async fn find_by_url_id(conn: &impl Conn, id: ConnectionId) -> Result<Option<Connection>, StoreError> {
     Ok(Entity::find_by_id(id).one(conn.inner()).await?)

@@ -68,6 +68,16 @@ pub async fn list_of_connections(
     Ok(Entity::find().filter(of(scope)).filter(any).order_by_asc(Column::Name).all(conn.inner()).await?)
 }
 
+/// The verified domains.
+pub async fn list_verified(conn: &impl Conn, scope: TenantScope) -> Result<Vec<Domain>, StoreError> {
+    Ok(Entity::find()
+        .filter(of(scope))
+        .filter(Column::Status.eq(DomainStatus::Verified))
+        .order_by_asc(Column::Name)
+        .all(conn.inner())
+        .await?)
+}
+
 /// The verified domains assigned to the organization's directory.
 pub async fn list_of_directory(conn: &impl Conn, scope: TenantScope) -> Result<Vec<Domain>, StoreError> {
     Ok(Entity::find()

@@ -61,6 +61,16 @@ const AMBIENT: &[(&str, &[&str])] = &[
     ("env::var", &["config"]),
 ];
 
+/// What lets a person in, and the places where it is done: each asks `service/enforcement` for a permit, or has the word
+/// of an IdP or of a directory.
+const WAYS_IN: &[(&str, &[&str])] = &[
+    ("store::sessions::insert(", &["service/sessions"]),
+    ("entries::enter(", &["service/sign_in/known"]),
+    ("InviteStatus::Accepted", &["service/invites", "service/sign_in/person", "service/provisioning/person"]),
+    ("Permit::by_assertion(", &["service/sign_in"]),
+    ("Permit::of_no_person(", &["service/credentials", "service/access"]),
+];
+
 /// Whether `path` (as `store/users.rs`) lies at `place`: the file of that name or anything in its folder.
 fn lies_in(path: &str, place: &str) -> bool {
     let path = path.trim_end_matches(".rs");
@@ -96,6 +106,11 @@ fn violations(path: &str, text: &str) -> Vec<String> {
     for (what, homes) in AMBIENT {
         if code.contains(what) && !homes.iter().any(|home| lies_in(path, home)) {
             found.push(format!("{what} takes from the air what must be given"));
+        }
+    }
+    for (what, homes) in WAYS_IN {
+        if code.contains(what) && !homes.iter().any(|home| lies_in(path, home)) {
+            found.push(format!("{what} lets somebody in past service/enforcement"));
         }
     }
     if layer == "protocol" {
@@ -290,6 +305,11 @@ fn each_rule_sees_what_breaks_it() {
         ("cli/health.rs", "//! H.\nuse reqwest::Client;", "reqwest may be named in"),
         ("service/users.rs", "//! S.\nfn f() { OffsetDateTime::now_utc() }", "from the air"),
         ("service/users.rs", "//! S.\nfn f() { std::env::vars() }", "from the air"),
+        (
+            "service/passwords.rs",
+            "//! P.\nfn f() { store::sessions::insert(tx) }",
+            "past service/enforcement",
+        ),
         ("protocol/saml/mod.rs", "//! S.\npub async fn f() {}", "a protocol engine"),
         ("model/user.rs", "use std::fmt;", "must begin with"),
         ("model/user.rs", "//!\nuse std::fmt;", "must begin with"),

@@ -95,6 +95,7 @@ async fn entities_fit(backend: Backend) {
         domains,
         event_counters,
         events,
+        guests,
         idempotency_keys,
         idp_metadata,
         installation,

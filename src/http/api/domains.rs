@@ -4,15 +4,17 @@ use super::Tag;
 use super::answer::{Answer, Done, Found, Listed, Made, if_match};
 use super::caller::Caller;
 use super::dto::{PageView, Time, id, id_field, page_request};
+use super::organizations::patch;
 use crate::http::payload::JsonBody;
 use crate::model::connection_ids::{self, ConnectionIds};
 use crate::model::id::{ConnectionId, DomainId, OrganizationId};
-use crate::model::state::DomainStatus;
+use crate::model::state::{DomainStatus, SsoEnforcement};
 use crate::model::time::Timestamp;
-use crate::service::Error;
 use crate::service::domains::{self, Domain};
+use crate::service::{Error, enforcement};
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
+use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Enum, Object, OpenApi};
 
 /// Where the proof of a domain stands.
@@ -69,6 +71,13 @@ pub struct DomainView {
     pub scim_enabled: bool,
     /// The SAML connections that serve the domain. Where several of them are active, people choose, in this order.
     pub connection_ids: Vec<String>,
+    /// `saml`: its people come in through SAML alone, from `sso_enforcement_starts_at` on.
+    pub sso_enforcement: SsoEnforcement,
+    /// Absent while nothing is enforced.
+    #[oai(skip_serializing_if_is_none)]
+    pub sso_enforcement_starts_at: Option<Time>,
+    /// For how many days after the start sessions go on that were made before it and not by SAML.
+    pub sso_enforcement_grace_days: i32,
     pub created_at: Time,
     pub updated_at: Time,
 }
@@ -100,6 +109,9 @@ impl DomainView {
             jit_provisioning_enabled: row.jit_provisioning_enabled,
             scim_enabled: row.scim_enabled,
             connection_ids: row.connection_ids.as_slice().iter().map(ToString::to_string).collect(),
+            sso_enforcement: row.sso_enforcement,
+            sso_enforcement_starts_at: row.sso_enforcement_starts_at.map(Timestamp::to_datetime),
+            sso_enforcement_grace_days: row.sso_enforcement_grace_days,
             created_at: row.created_at.to_datetime(),
             updated_at: row.updated_at.to_datetime(),
         }
@@ -128,6 +140,14 @@ pub struct UpdateDomain {
     /// All SAML connections of the organization that are to serve the domain, at most 10, in the order in
     /// which people are offered them; empty for none. Needs the right to change trust.
     pub connection_ids: Option<Vec<String>>,
+    /// `saml` closes every other way in for the people on this domain. Needs the right to change trust, a verified
+    /// domain, an active connection that serves it, and a sign-in through that: the caller's own, or with an API key
+    /// that of any admin or owner. See `preview_sso_enforcement`.
+    pub sso_enforcement: Option<SsoEnforcement>,
+    /// From when on; at once if absent or `null`, within a year. Needs the right to change trust.
+    pub sso_enforcement_starts_at: MaybeUndefined<Time>,
+    /// 0 to 30 days, 7 if it was never said. Needs the right to change trust.
+    pub sso_enforcement_grace_days: Option<i32>,
 }
 
 fn ids(caller: &Caller, organization: &str, domain: &str) -> Answer<(OrganizationId, DomainId)> {
@@ -219,6 +239,11 @@ impl DomainsApi {
             jit_provisioning_enabled: body.0.jit_provisioning_enabled,
             scim_enabled: body.0.scim_enabled,
             connection_ids,
+            enforcement: enforcement::Given {
+                on: body.0.sso_enforcement.map(|wanted| wanted == SsoEnforcement::Saml),
+                starts_at: patch(body.0.sso_enforcement_starts_at).map(|at| at.map(Timestamp::from)),
+                grace_days: body.0.sso_enforcement_grace_days,
+            },
         };
         let row =
             domains::update(caller.services(), &caller.ctx, organization, domain, expected, change).await?;
@@ -227,7 +252,8 @@ impl DomainsApi {
 
     /// Give a domain up
     ///
-    /// Neither the IdP nor the directory speaks for it any more, and another organization may verify it.
+    /// Neither the IdP nor the directory speaks for it any more, and another organization may verify it. 409
+    /// `domain_enforced` while its people come in through SAML alone.
     #[oai(path = "/:organization_id/domains/:domain_id", method = "delete", operation_id = "delete_domain")]
     async fn delete(
         &self,

@@ -7,6 +7,8 @@ use super::dto::{PageView, Time, id, page_request};
 use crate::http::payload::JsonBody;
 use crate::model::id::OrganizationId;
 use crate::model::state::{FirstLink, ProvisioningMode};
+use crate::model::time::Timestamp;
+use crate::service::enforcement;
 use crate::service::organizations::{self, Organization};
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
@@ -32,6 +34,13 @@ pub struct OrganizationView {
     /// How long a session may idle; absent: the installation's setting.
     #[oai(skip_serializing_if_is_none)]
     pub session_idle_seconds: Option<i64>,
+    /// Whether every member comes in through SAML alone, whatever the address, from `sso_required_starts_at` on.
+    pub sso_required: bool,
+    /// Absent while it is not required.
+    #[oai(skip_serializing_if_is_none)]
+    pub sso_required_starts_at: Option<Time>,
+    /// For how many days after the start sessions go on that were made before it and not by SAML.
+    pub sso_required_grace_days: i32,
     /// Since when nobody owns the organization; absent while somebody does, or nobody ever did.
     #[oai(skip_serializing_if_is_none)]
     pub ownerless_since: Option<Time>,
@@ -49,7 +58,10 @@ impl From<&Organization> for OrganizationView {
             first_link: row.first_link,
             session_lifetime_seconds: row.session_lifetime_seconds,
             session_idle_seconds: row.session_idle_seconds,
-            ownerless_since: row.ownerless_since.map(crate::model::time::Timestamp::to_datetime),
+            sso_required: row.sso_required,
+            sso_required_starts_at: row.sso_required_starts_at.map(Timestamp::to_datetime),
+            sso_required_grace_days: row.sso_required_grace_days,
+            ownerless_since: row.ownerless_since.map(Timestamp::to_datetime),
             created_at: row.created_at.to_datetime(),
             updated_at: row.updated_at.to_datetime(),
         }
@@ -78,6 +90,15 @@ pub struct UpdateOrganization {
     pub session_lifetime_seconds: MaybeUndefined<i64>,
     /// Seconds, 60 to 2592000; `null` goes back to the installation's setting.
     pub session_idle_seconds: MaybeUndefined<i64>,
+    /// `true` closes every other way in for every member; who is on none of the organization's domains needs the
+    /// approval of a guest. Needs the right to change trust, an active connection that serves a verified domain, and a
+    /// sign-in through one: the caller's own, or with an API key that of any admin or owner. See
+    /// `preview_sso_enforcement`.
+    pub sso_required: Option<bool>,
+    /// From when on; at once if absent or `null`, within a year. Needs the right to change trust.
+    pub sso_required_starts_at: MaybeUndefined<Time>,
+    /// 0 to 30 days, 7 if it was never said. Needs the right to change trust.
+    pub sso_required_grace_days: Option<i32>,
 }
 
 /// `None` where the field was absent, `Some(None)` where it was null.
@@ -194,6 +215,11 @@ async fn change(
         first_link: body.first_link,
         session_lifetime_seconds: patch(body.session_lifetime_seconds),
         session_idle_seconds: patch(body.session_idle_seconds),
+        enforcement: enforcement::Given {
+            on: body.sso_required,
+            starts_at: patch(body.sso_required_starts_at).map(|at| at.map(Timestamp::from)),
+            grace_days: body.sso_required_grace_days,
+        },
     };
     let row = organizations::update(caller.services(), &caller.ctx, organization, expected, change).await?;
     Ok(Found::new(OrganizationView::from(&row), row.version))

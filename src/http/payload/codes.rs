@@ -28,6 +28,11 @@ const DNS: &str =
 pub const KNOWN: &[Known] = &[
     known("access_token_expired", "The access token is over.", "Trade the session for a new one."),
     known(
+        "admin_sign_in_required",
+        "No administrator or owner has signed in through an active SAML connection that would be enforced.",
+        "Let one sign in through it first: only then is it known that nobody is locked out.",
+    ),
+    known(
         "already_verified",
         "The domain is verified already.",
         "Nothing is to be done; renewing its challenge is not needed.",
@@ -98,11 +103,26 @@ pub const KNOWN: &[Known] = &[
         "Use the claim that is there.",
     ),
     known(
+        "domain_enforced",
+        "The people on this domain come in through SAML alone.",
+        "Set its sso_enforcement to none first.",
+    ),
+    known(
         "domain_held",
         "Another organization holds this domain verified. Its owners have been told.",
         "If the domain is yours alone, leave your TXT record in place and ask the operator.",
     ),
+    known(
+        "domain_not_verified",
+        "The domain is not verified, so no identity provider speaks for its people.",
+        "Verify it first.",
+    ),
     known("dry_run_hindered", "The dry run met a change that was being made at the same time.", SEND_AGAIN),
+    known(
+        "enforcement_needs_connection",
+        "No active SAML connection serves those who would have to use it.",
+        "Activate one and assign the verified domain to it.",
+    ),
     known(
         "expiry_above_own",
         "An API key makes only keys that end no later than itself.",
@@ -155,6 +175,11 @@ pub const KNOWN: &[Known] = &[
     known("invite_pending", "An invite for this address is pending.", "Revoke it before inviting again."),
     known("key_in_use", "The key is in use.", "Let another take its place first."),
     known("key_is_current", "The key is the current one already.", "Nothing is to be done."),
+    known(
+        "last_enforced_connection",
+        "It is the last active SAML connection of people who come in through SAML alone.",
+        "Activate and assign another one first, or switch enforcement off.",
+    ),
     known("last_owner", "An organization keeps one owner at least.", "Make somebody else an owner first."),
     known(
         "managed_by_directory",
@@ -203,6 +228,11 @@ pub const KNOWN: &[Known] = &[
         "operator_only",
         "The operation is for the operator's keys.",
         "The operator makes one on the command line: postern operator-key create.",
+    ),
+    known(
+        "own_sign_in_required",
+        "Whoever switches enforcement on shows first that it lets them in.",
+        "Sign in through the SAML connection that is to be enforced, then switch on with that session.",
     ),
     known(
         "owner_links_alone",
@@ -258,6 +288,11 @@ pub const KNOWN: &[Known] = &[
         "Sign in, and use the session or an access token.",
     ),
     known("slug_taken", "Another organization has this slug.", "Choose another one."),
+    known(
+        "sso_required",
+        "The organization lets this person in through its identity provider alone.",
+        "Sign in at the sign-in page; somebody whom the identity provider does not know asks an owner to approve a guest.",
+    ),
     known(
         "step_up_required",
         "This changes whom the organization trusts, which a session alone is not enough for.",

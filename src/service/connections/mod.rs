@@ -19,6 +19,7 @@ pub use facts::{GivenFacts, GivenMapping, attribute_mapping};
 pub use options::GivenOptions;
 
 use super::connection_tests::trust;
+use super::enforcement::ways;
 use super::organizations::{difference, expect_version, reach};
 use super::permissions::{Action, may};
 use super::{Ctx, Error, FieldError, Services, Settings, saml_keys};
@@ -169,6 +170,7 @@ pub async fn create(
         unmask_sign_in_attributes: new.unmask_sign_in_attributes,
         activated_without_test: false,
         idp_initiated: false,
+        activated_at: None,
     };
     options::apply(&mut connection, new.options, &mut errors);
     if !new.domain_ids.is_empty() {
@@ -204,6 +206,7 @@ async fn assign(
 ) -> Result<(), Error> {
     let wanted: BTreeSet<DomainId> = wanted.iter().copied().collect();
     let present = store::domains::list_of_connection(tx, scope, connection).await?;
+    let taken_away = present.iter().any(|domain| !wanted.contains(&domain.id));
     let touched: BTreeSet<DomainId> = present.iter().map(|d| d.id).chain(wanted.iter().copied()).collect();
     // In the order of their ids, so that two such changes never wait for each other.
     for id in touched {
@@ -237,7 +240,7 @@ async fn assign(
         let data = json!({ "changed": changed });
         services.record(tx, ctx, scope.organization(), EventKind::DomainUpdated, id, data).await?;
     }
-    Ok(())
+    if taken_away { ways::check_left(tx, scope).await } else { Ok(()) }
 }
 
 /// The organization's connections.
@@ -411,6 +414,7 @@ pub async fn activate(
         ));
     }
     connection.activated_without_test = !tested;
+    connection.activated_at = Some(ctx.now);
     connection.status = ConnectionStatus::Active;
     connection.updated_at = ctx.now;
     let connection = store::connections::update(&tx, scope, connection).await?;
@@ -428,6 +432,9 @@ pub async fn activate(
 }
 
 /// Switches a connection off: nobody signs in through it from now on. Sessions and links stay.
+///
+/// # Errors
+/// 409 `last_enforced_connection` for the last one of people who come in through SAML alone.
 pub async fn deactivate(
     services: &Services,
     ctx: &Ctx,
@@ -443,6 +450,7 @@ pub async fn deactivate(
     connection.status = ConnectionStatus::Inactive;
     connection.updated_at = ctx.now;
     let connection = store::connections::update(&tx, scope, connection).await?;
+    ways::check_left(&tx, scope).await?;
     services.record(&tx, ctx, organization, EventKind::ConnectionDeactivated, id, json!({})).await?;
     let assigned = assigned(&tx, scope, connection).await?;
     tx.commit().await?;

@@ -21,6 +21,7 @@ pub use return_to::{ReturnTo, ReturnToError};
 pub use test::Tested;
 
 use super::cache::{KnownConnection, KnownWaysIn};
+use super::enforcement::Permit;
 use super::sessions::{self, Opening, Session};
 use super::sign_in_log::Ending;
 use super::{Ctx, Error, Services, connections, discovery};
@@ -470,6 +471,7 @@ impl Entry<'_> {
         let assertion = &self.verified.assertion;
         let kept = |text: &str| text.chars().take(LONGEST_KEPT).collect::<String>();
         Opening {
+            permit: Permit::by_assertion(assertion),
             method: SignInMethod::Saml,
             connection: Some(self.connection.id),
             name_id: Some(kept(&assertion.name_id().value)),

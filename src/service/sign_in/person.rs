@@ -11,8 +11,8 @@ use crate::model::state::{
     Source,
 };
 use crate::model::tenant::InstallationScope;
-use crate::service::invites;
 use crate::service::pending_links::Wanted;
+use crate::service::{Error, enforcement, invites};
 use crate::store::connections::Serving;
 use crate::store::domains::Domain;
 use crate::store::error::StoreError;
@@ -208,7 +208,7 @@ impl Entry<'_> {
         because: PendingLinkReason,
     ) -> Result<Option<PendingLinkId>, Stop> {
         if member.role == Role::Owner {
-            return if self.is_signed_in(tx, user.id).await? {
+            return if self.is_signed_in(tx, member).await? {
                 Ok(None)
             } else {
                 Err(Reason::OwnerLink.into())
@@ -237,12 +237,19 @@ impl Entry<'_> {
 
     /// Whether this very person was signed in to this organization in this browser when the sign-in was begun, at a
     /// form of ours rather than at a link that somebody sent.
-    async fn is_signed_in(&self, tx: &Tx, user: UserId) -> Result<bool, Stop> {
+    async fn is_signed_in(&self, tx: &Tx, member: &Member) -> Result<bool, Stop> {
         let Some(session) = self.attempt.session_id.filter(|_| self.attempt.own_page) else {
             return Ok(false);
         };
         let session = store::sessions::find(tx, self.scope, session, self.now()).await?;
-        Ok(session.is_some_and(|session| session.user_id == user))
+        let Some(session) = session.filter(|session| session.user_id == member.user_id) else {
+            return Ok(false);
+        };
+        match enforcement::of_session_within(tx, self.scope, &session, member, self.now()).await {
+            Ok(_permit) => Ok(true),
+            Err(Error::Unauthenticated { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Somebody who is no member: by invite, else just in time where that is on.

@@ -3,7 +3,7 @@
 use crate::model::connection_ids::ConnectionIds;
 use crate::model::dns_name::DomainName;
 use crate::model::id::{DomainId, OrganizationId};
-use crate::model::state::DomainStatus;
+use crate::model::state::{DomainStatus, SsoEnforcement};
 use crate::model::time::Timestamp;
 use sea_orm::entity::prelude::*;
 
@@ -25,6 +25,10 @@ pub struct Model {
     pub scim_enabled: bool,
     /// The connections that serve it.
     pub connection_ids: ConnectionIds,
+    /// Whether its people come in through SAML alone.
+    pub sso_enforcement: SsoEnforcement,
+    pub sso_enforcement_starts_at: Option<Timestamp>,
+    pub sso_enforcement_grace_days: i32,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: i64,

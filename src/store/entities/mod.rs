@@ -13,6 +13,7 @@ pub mod directory_users;
 pub mod domains;
 pub mod event_counters;
 pub mod events;
+pub mod guests;
 pub mod idempotency_keys;
 pub mod idp_metadata;
 pub mod installation;

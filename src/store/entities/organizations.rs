@@ -17,6 +17,10 @@ pub struct Model {
     pub first_link: FirstLink,
     pub session_lifetime_seconds: Option<i64>,
     pub session_idle_seconds: Option<i64>,
+    /// Whether every member comes in through SAML alone, whatever the address.
+    pub sso_required: bool,
+    pub sso_required_starts_at: Option<Timestamp>,
+    pub sso_required_grace_days: i32,
     pub ownerless_since: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,

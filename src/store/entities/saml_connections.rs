@@ -47,6 +47,8 @@ pub struct Model {
     pub activated_without_test: bool,
     /// Whether a sign-in may begin at the IdP.
     pub idp_initiated: bool,
+    /// Since when it has been switched on, at the last time that it was.
+    pub activated_at: Option<Timestamp>,
 }
 
 /// Tables are joined by name where they are joined at all.

@@ -2,12 +2,8 @@
 
 use super::{Person, Tenant, refused};
 use crate::support::app::{TestApp, on_both, text};
-use postern::model::id::{OrganizationId, UserId};
+use crate::support::people::session_of;
 use postern::model::state::SignInMethod;
-use postern::model::time::Clock as _;
-use postern::service::Ctx;
-use postern::service::organizations;
-use postern::service::sessions::{self, Opening};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -23,24 +19,8 @@ async fn set(app: &TestApp, tenant: &Tenant, path: &str, change: Value) {
 
 /// A session that nobody's IdP made, as another way of signing in would.
 async fn session(app: &TestApp, org: &str, user: &str) -> Person {
-    let (services, now) = (app.services(), app.clock.now());
-    let organization: OrganizationId = org.parse().expect("an id");
-    let user: UserId = user.parse().expect("an id");
-    let organization = organizations::find(services, &Ctx::system(now), organization).await.expect("there");
-    let opening = Opening {
-        method: SignInMethod::Invite,
-        connection: None,
-        name_id: None,
-        session_index: None,
-        authn_context: None,
-        authn_at: now,
-        not_after: None,
-    };
-    let tx = services.begin().await.expect("a transaction");
-    let (token, _) =
-        sessions::open(services, &tx, &organization, user, opening, now).await.expect("a session");
-    tx.commit().await.expect("committed");
-    Person { session: Some(token.reveal().to_owned()), binding: None, way: None }
+    let secret = session_of(app, org, user, SignInMethod::Invite, Duration::from_hours(10)).await;
+    Person { session: Some(secret), binding: None, way: None }
 }
 
 on_both! {

@@ -4,6 +4,7 @@
 
 mod attacks;
 mod encryption;
+mod enforcement;
 mod idp_initiated;
 mod linking;
 mod metadata;

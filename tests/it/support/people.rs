@@ -29,6 +29,17 @@ pub async fn member(app: &TestApp, organization: &str, email: &str, role: &str) 
 
 /// A session of the member for ten hours; gives the cookie's value.
 pub async fn session(app: &TestApp, organization: &str, user: &str) -> String {
+    session_of(app, organization, user, SignInMethod::Saml, Duration::from_hours(10)).await
+}
+
+/// A session that no connection made.
+pub async fn session_of(
+    app: &TestApp,
+    organization: &str,
+    user: &str,
+    method: SignInMethod,
+    lifetime: Duration,
+) -> String {
     let services = app.services();
     let token = Token::generate(TokenKind::Session, &*services.random);
     let now = services.clock.now();
@@ -37,7 +48,7 @@ pub async fn session(app: &TestApp, organization: &str, user: &str) -> String {
         organization_id: id(organization),
         user_id: user.parse().expect("a user's id"),
         hash: token.hash(),
-        method: SignInMethod::Saml,
+        method,
         connection_id: None,
         name_id: None,
         session_index: None,
@@ -45,7 +56,7 @@ pub async fn session(app: &TestApp, organization: &str, user: &str) -> String {
         authn_at: now,
         created_at: now,
         last_seen_at: now,
-        expires_at: now.plus(Duration::from_hours(10)),
+        expires_at: now.plus(lifetime),
         ended_at: None,
     };
     let tx = services.begin().await.expect("a transaction");
