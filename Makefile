@@ -1,6 +1,7 @@
 # make run      installs what is missing, builds the release binary and starts the demo
 # make test     installs what is missing, then formatting, lints and all tests, on SQLite and on PostgreSQL
 # make fuzz     installs what is missing, then runs each fuzz target of the engines for a minute (FUZZ_SECONDS)
+# make differential  bends responses by the hundred thousand (MUTANTS, SEED) and compares with other libraries
 # make bench    measures on loopback beside the machine's yardsticks
 # make order    finds out by callgrind what the binary's start runs, for the linker to lay it side by side
 # make setup    only installs what is missing
@@ -14,9 +15,10 @@ MAKEFLAGS += --no-print-directory
 
 # A linker and the libraries that the binary is built against.
 BUILD_PACKAGES := build-essential ca-certificates libclang-dev libssl-dev libxml2-dev libxmlsec1-dev pkg-config
-# Real peers: a database, a SAML identity provider, a SCIM conformance tester, a plain HTTP client, an
-# encrypter of XML.
-TEST_PACKAGES := curl postgresql simplesamlphp php-cli php-xml php-mbstring python3-venv xmlsec1
+# Real peers: a browser, a database, a SAML identity provider, a plain HTTP client, an encrypter of XML, and what the
+# Python ones (SCIM testers, SAML libraries) are installed with.
+TEST_PACKAGES := chromium chromium-driver curl fonts-dejavu-core postgresql simplesamlphp php-cli php-xml php-mbstring \
+	python3-venv xmlsec1
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 CARGO := cargo
@@ -41,7 +43,7 @@ define install
 	$$apt install --no-install-recommends $$missing </dev/null
 endef
 
-.PHONY: help run test fuzz bench order setup build-packages test-packages python-peers check
+.PHONY: help run test fuzz differential bench order setup build-packages test-packages python-peers check
 
 help:
 	@sed -n '/^# make/s/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -75,6 +77,14 @@ fuzz: build-packages
 		$(FUZZ) run --fuzz-dir tests/fuzz --target-dir $(TARGET)/fuzz $$target -- \
 			-dict=tests/fuzz/$$words.dict -max_total_time=$(FUZZ_SECONDS) -max_len=10000 -verbosity=0 -print_final_stats=1; \
 	done
+
+# Mutated SAML responses: whatever the gateway accepts, python3-saml and pysaml2 must read in the same way.
+MUTANTS ?= 100000
+SEED ?= 1
+
+differential: build-packages test-packages python-peers
+	POSTERN_MUTANTS=$(MUTANTS) POSTERN_SEED=$(SEED) $(CARGO) test --locked --test it -- --nocapture \
+		saml::differential::
 
 bench: build-packages test-packages
 	$(CARGO) build --release --locked --bin postern

@@ -3,6 +3,7 @@
 //! test plays; a [`Person`] is a browser.
 
 mod attacks;
+mod differential;
 mod encryption;
 mod enforcement;
 mod idp_initiated;

@@ -10,5 +10,6 @@ pub mod people;
 pub mod postgres;
 pub mod publisher;
 pub mod python;
+pub mod readers;
 pub mod scratch;
 pub mod simplesamlphp;

@@ -111,7 +111,7 @@ async fn program(name: &str) -> tokio::process::Command {
 }
 
 /// The virtual environment, made by the first who asks.
-fn venv() -> PathBuf {
+pub fn venv() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory");
     let output = Command::new("sh")
