@@ -109,8 +109,8 @@ pub enum SamlRefusal {
     NoCertificates,
     /// No certificate of the connection made this signature.
     #[error(
-        "the signature matches none of the connection's {} certificate(s); {}",
-        configured.len(),
+        "the signature does not match {}; {}",
+        any_of(configured.len()),
         presented_sentence(presented.as_deref(), configured)
     )]
     SignatureMismatch {
@@ -409,6 +409,13 @@ pub(super) fn shown(value: &str) -> String {
     }
     let out = out.trim();
     if out.is_empty() { "nothing".to_owned() } else { out.to_owned() }
+}
+
+fn any_of(certificates: usize) -> String {
+    match certificates {
+        1 => "the connection's certificate".to_owned(),
+        many => format!("any of the connection's {many} certificates"),
+    }
 }
 
 fn presented_sentence(presented: Option<&str>, configured: &[String]) -> String {

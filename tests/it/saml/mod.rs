@@ -3,6 +3,7 @@
 //! test plays; a [`Person`] is a browser.
 
 mod attacks;
+mod chromium;
 mod differential;
 mod encryption;
 mod enforcement;
@@ -11,6 +12,7 @@ mod linking;
 mod metadata;
 mod pages;
 mod pending_links;
+mod pysaml2;
 mod refusals;
 mod requests;
 mod sessions;

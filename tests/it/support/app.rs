@@ -38,7 +38,7 @@ pub const INSTALLATION_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=
 
 /// A running Postern; ends with this handle.
 pub struct TestApp {
-    /// Where requests go, without a slash at the end; also the public URL.
+    /// Where requests go, without a slash at the end; also the public URL unless the test has another.
     pub url: String,
     /// Where `/metrics` is.
     pub metrics_url: String,
@@ -67,9 +67,16 @@ pub struct Builder {
     verifier: Option<(PathBuf, Duration)>,
     fetch_within: Option<Duration>,
     sign_in_log_waiting: Option<usize>,
+    public_url: Option<String>,
 }
 
 impl Builder {
+    /// Known to browsers by this address, behind something that speaks TLS for it.
+    pub fn public_url(mut self, url: &str) -> Self {
+        self.public_url = Some(url.to_owned());
+        self
+    }
+
     /// On this database rather than on an SQLite file of its own.
     pub fn database(mut self, database: Database) -> Self {
         self.database = Some(database);
@@ -162,7 +169,8 @@ impl Builder {
             }
         }
         let mut text = format!(
-            "public_url = {url:?}\ndata_dir = {:?}\n",
+            "public_url = {:?}\ndata_dir = {:?}\n",
+            self.public_url.as_ref().unwrap_or(&url),
             folder.path().join("data").display().to_string()
         );
         for (name, body) in sections {

@@ -3,12 +3,15 @@
 
 pub mod app;
 pub mod browser;
+pub mod chromium;
 pub mod database;
 pub mod html;
+pub mod https;
 pub mod leash;
 pub mod people;
 pub mod postgres;
 pub mod publisher;
+pub mod pysaml2;
 pub mod python;
 pub mod readers;
 pub mod scratch;

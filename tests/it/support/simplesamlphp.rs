@@ -54,6 +54,8 @@ impl Person {
 
 /// The running identity provider; ends with this handle, and so does its folder.
 pub struct SimpleSamlPhp {
+    /// The port on 127.0.0.1 where it listens.
+    pub port: u16,
     base_url: String,
     settings: Value,
     keys: u32,
@@ -104,12 +106,21 @@ impl SimpleSamlPhp {
             "service_providers": {},
             "idp": {},
         });
-        let (base_url, server) = serve(&folder).await;
-        let mut idp = Self { base_url, settings, keys: 0, _server: server, folder };
-        idp.settings["base_url"] = json!(idp.base_url);
-        idp.settings["entity_id"] = json!(idp.entity_id());
+        let (port, server) = serve(&folder).await;
+        let mut idp = Self { port, base_url: String::new(), settings, keys: 0, _server: server, folder };
+        idp.be_known_as(&format!("http://127.0.0.1:{port}"));
         idp.rotate_key();
         idp
+    }
+
+    /// Is found by browsers at this address, without a slash at the end.
+    pub fn be_known_as(&mut self, base_url: &str) {
+        base_url.clone_into(&mut self.base_url);
+        self.settings["base_url"] = json!(base_url);
+        self.settings["entity_id"] = json!(self.entity_id());
+        if self.keys > 0 {
+            self.write_settings();
+        }
     }
 
     /// The entity id, under which the metadata is found too.
@@ -124,7 +135,8 @@ impl SimpleSamlPhp {
 
     /// The metadata as the identity provider serves it now.
     pub async fn metadata_xml(&self) -> String {
-        let answer = client().get(self.entity_id()).send().await.expect("an answer");
+        let url = format!("http://127.0.0.1:{}/saml2/idp/metadata.php", self.port);
+        let answer = client().get(url).send().await.expect("an answer");
         let status = answer.status();
         let text = answer.text().await.expect("a body");
         assert!(status.is_success() && text.contains("EntityDescriptor"), "{status}: {text}\n{}", self.log());
@@ -191,7 +203,7 @@ impl SimpleSamlPhp {
 }
 
 /// Starts PHP's web server and waits until it takes connections.
-async fn serve(folder: &Scratch) -> (String, Leashed) {
+async fn serve(folder: &Scratch) -> (u16, Leashed) {
     const TRIES: usize = 5;
     let log = folder.path().join("php.log");
     for _ in 0..TRIES {
@@ -207,7 +219,7 @@ async fn serve(folder: &Scratch) -> (String, Leashed) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while server.ended().is_none() && Instant::now() < deadline {
             if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() && server.ended().is_none() {
-                return (format!("http://127.0.0.1:{port}"), server);
+                return (port, server);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
