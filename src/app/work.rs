@@ -79,6 +79,11 @@ pub(super) fn start(tracker: &TaskTracker, stop: &CancellationToken, state: &Arc
         async move { service::connections::expiry::warn(&services).await.map(drop) }
     });
     let services = Arc::clone(&state.services);
+    repeat(tracker, stop, "telling guests whose day has come", TELL_EVERY, move || {
+        let services = Arc::clone(&services);
+        async move { service::guests::tell_ended(&services).await.map(drop) }
+    });
+    let services = Arc::clone(&state.services);
     repeat(tracker, stop, "fetching metadata again", REFRESH_EVERY, move || {
         let services = Arc::clone(&services);
         async move { service::connections::refresh::refresh_due(&services).await.map(drop) }

@@ -40,6 +40,27 @@ pub enum MigrateCommand {
     },
 }
 
+/// `postern sso …`
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum SsoCommand {
+    /// Let the people of an organization in by other ways than SAML again; its owners are told who did it and why
+    ///
+    /// For an organization whose identity provider lets nobody in who could switch enforcement off: sso_required of the
+    /// organization and sso_enforcement of all its domains are switched off in one step, whether they have started or
+    /// not. Connections, links and guests stay as they are.
+    Lift {
+        /// Its id, such as org_01h455vb4pex5vsknk084sn02q
+        #[arg(long, value_name = "ID")]
+        organization: String,
+        /// Why, for the owners and the audit log
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Who lifts it, for the owners and the audit log
+        #[arg(long, value_name = "NAME", default_value = "the operator")]
+        by: String,
+    },
+}
+
 /// `postern operator-key …`
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum OperatorKeyCommand {

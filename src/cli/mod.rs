@@ -14,6 +14,7 @@ pub mod openapi;
 pub mod operator_key;
 pub mod out;
 pub mod serve;
+pub mod sso;
 pub mod verifier;
 
 use std::ffi::OsString;
@@ -52,6 +53,9 @@ pub enum Command {
     /// Make, list and revoke the keys that reach every organization
     #[command(subcommand)]
     OperatorKey(args::OperatorKeyCommand),
+    /// Let an organization in that its own enforcement of SAML has shut out
+    #[command(subcommand)]
+    Sso(args::SsoCommand),
     /// Print the OpenAPI document of the REST API
     Openapi,
     /// Check the configuration, or show every value with the place it came from
@@ -101,6 +105,10 @@ fn run(cli: &Cli) -> Result<(), CliError> {
         Command::OperatorKey(command) => {
             let config = load(file)?;
             block_on(operator_key::run(command, &config))
+        }
+        Command::Sso(command) => {
+            let config = load(file)?;
+            block_on(sso::run(command, &config))
         }
         Command::Openapi => openapi::run(&load(file)?),
         Command::Demo(args) => block_on(demo::run(args)),

@@ -7,7 +7,7 @@
 use super::credentials::refused;
 use super::enforcement::{self, Permit};
 use super::roles::{self, People};
-use super::{Ctx, Error, Services};
+use super::{Ctx, Error, Services, guests};
 use crate::model::actor::Actor;
 use crate::model::event::EventKind;
 use crate::model::id::UserId;
@@ -53,6 +53,7 @@ pub async fn end(
         let data = json!({ "email": invite.email, "because": "deprovisioned" });
         services.record(tx, ctx, scope.organization(), EventKind::InviteRevoked, invite.id, data).await?;
     }
+    guests::end_of_person(services, tx, ctx, scope, &addresses).await?;
     for key in store::api_keys::flag_made_by(tx, scope, user, ctx.now).await? {
         let data = json!({ "name": key.name, "made_by": user });
         services.record(tx, ctx, scope.organization(), EventKind::ApiKeyRotationDue, key.id, data).await?;

@@ -21,6 +21,7 @@ pub mod enforcement;
 pub mod error;
 pub mod events;
 pub mod groups;
+pub mod guests;
 pub mod guides;
 pub mod idempotency;
 pub mod invites;

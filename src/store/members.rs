@@ -10,7 +10,7 @@ use crate::model::id::UserId;
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::state::{MemberStatus, Role};
 use crate::model::tenant::TenantScope;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
 /// What a list of members is narrowed to.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +46,16 @@ pub async fn find_by_email(
     email: &EmailAddress,
 ) -> Result<Vec<Member>, StoreError> {
     Ok(Entity::find().filter(of(scope)).filter(Column::Email.eq(email.clone())).all(conn.inner()).await?)
+}
+
+/// The active members with this role, by their ids.
+pub async fn list_active_of_role(
+    conn: &impl Conn,
+    scope: TenantScope,
+    role: Role,
+) -> Result<Vec<Member>, StoreError> {
+    let filter = of(scope).add(Column::Role.eq(role)).add(Column::Status.eq(MemberStatus::Active));
+    Ok(Entity::find().filter(filter).order_by_asc(Column::UserId).all(conn.inner()).await?)
 }
 
 /// How many active owners there are besides this user.

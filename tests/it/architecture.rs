@@ -67,6 +67,7 @@ const WAYS_IN: &[(&str, &[&str])] = &[
     ("store::sessions::insert(", &["service/sessions"]),
     ("entries::enter(", &["service/sign_in/known"]),
     ("InviteStatus::Accepted", &["service/invites", "service/sign_in/person", "service/provisioning/person"]),
+    ("Permit(())", &["service/enforcement/mod"]),
     ("Permit::by_assertion(", &["service/sign_in"]),
     ("Permit::of_no_person(", &["service/credentials", "service/access"]),
 ];

@@ -15,8 +15,10 @@ pub mod directory_users;
 pub mod docs;
 pub mod domains;
 pub mod dto;
+pub mod enforcement;
 pub mod events;
 pub mod groups;
+pub mod guests;
 pub mod guides;
 pub mod idempotency;
 pub mod invites;
@@ -46,6 +48,9 @@ pub enum Tag {
     /// Identity providers.
     #[oai(rename = "SAML connections")]
     SamlConnections,
+    /// Letting people in through SAML alone, and guests.
+    #[oai(rename = "SSO enforcement")]
+    Enforcement,
     /// The directory: where the IdP pushes people.
     #[oai(rename = "SCIM")]
     Scim,
@@ -70,7 +75,7 @@ pub enum Tag {
 /// All nouns; some in a tuple of their own where more would be too many for one tuple.
 pub type Nouns = (
     organizations::OrganizationsApi,
-    domains::DomainsApi,
+    (domains::DomainsApi, enforcement::EnforcementApi, guests::GuestsApi),
     (
         connections::ConnectionsApi,
         connection_tests::ConnectionTestsApi,
@@ -98,7 +103,7 @@ pub type Nouns = (
 pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
     let nouns = (
         organizations::OrganizationsApi,
-        domains::DomainsApi,
+        (domains::DomainsApi, enforcement::EnforcementApi, guests::GuestsApi),
         (
             connections::ConnectionsApi,
             connection_tests::ConnectionTestsApi,

@@ -134,6 +134,22 @@ pub const KNOWN: &[Known] = &[
         "Wait for its answer, ten seconds at most, then send the request again.",
     ),
     known(
+        "guest_approved",
+        "An approval for this address stands.",
+        "Renew it: PATCH …/guests/{id} with another ends_at.",
+    ),
+    known("guest_ended", "The approval has ended.", "Approve the guest anew."),
+    known(
+        "guest_on_own_domain",
+        "People on the organization's own domains are no guests.",
+        "They sign in through the identity provider; add them there.",
+    ),
+    known(
+        "guest_role",
+        "Admins and owners are no guests.",
+        "Make the person an ordinary member first, if they are to be one.",
+    ),
+    known(
         "idempotency_in_progress",
         "A request with this Idempotency-Key is being worked on.",
         "Wait for its answer, or ask again a little later with the same key.",
@@ -208,6 +224,7 @@ pub const KNOWN: &[Known] = &[
         "Make an OAuth client first.",
     ),
     known("no_rotation", "The SCIM token is not being rotated.", "Begin a rotation first, if one is wanted."),
+    known("not_enforced", "Nothing is enforced in the organization.", "Nothing is to be done."),
     known(
         "not_found",
         "There is no such thing, or the credential does not reach it. Which of the two is told to nobody.",

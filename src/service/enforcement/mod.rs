@@ -12,6 +12,8 @@
 //! let permit = postern::service::enforcement::Permit(());
 //! ```
 
+pub mod lift;
+pub mod preview;
 pub mod setting;
 pub mod ways;
 

@@ -2,10 +2,12 @@
 //! its start and grace, each way in that it closes, and the last connection, which stays.
 
 use super::{Person, Tenant, refused};
-use crate::support::app::{Answer, TestApp, on_both, text};
+use crate::support::app::{Answer, INSTALLATION_KEY, TestApp, on_both, text};
 use crate::support::people::{member, session_of};
+use crate::support::scratch::Scratch;
 use postern::model::state::SignInMethod;
 use postern::model::time::Clock as _;
+use postern::service::guests;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -285,5 +287,198 @@ on_both! {
         set_all(&app, &acme, json!({ "sso_required": false })).await.expect(200);
         off(&second).await.expect(200);
         app.delete(&domain).operator().send().await.expect(204);
+    }
+
+    async fn a_preview_tells_who_is_affected(app: TestApp) {
+        let (acme, _) = proven(&app, "Acme", "acme.test").await;
+        let (beta, _) = proven(&app, "Beta", "beta.test").await;
+        let key = app.api_key(&acme.org, &["organization_member:read"]).await;
+        let more = app.domain(&acme.org, "more.test").await;
+        for (email, role) in [
+            ("jo@acme.test", "member"), ("olga@acme.test", "owner"), ("mo@more.test", "member"),
+            ("ann@elsewhere.test", "member"), ("bob@elsewhere.test", "admin"), ("gus@elsewhere.test", "member"),
+        ] {
+            let user = member(&app, &acme.org, email, role).await;
+            other_session(&app, &acme, &user).await;
+        }
+        member(&app, &beta.org, "zoe@acme.test", "member").await;
+        let guest = json!({ "email": "gus@elsewhere.test", "ends_at": app.clock.now().plus(DAY) });
+        app.post(&acme.api("/guests")).operator().json(&guest).send().await.expect(201);
+        let preview = async |domain: &str| {
+            let query: &[(&str, &str)] = if domain.is_empty() { &[] } else { &[("domain_id", domain)] };
+            let call = app.get(&acme.api("/sso-enforcement/preview")).bearer(&key).query(query);
+            call.send().await.expect(200).json()
+        };
+        let all = preview("").await;
+        let members = json!({ "linked": 1, "unlinked": 2, "guests": 1, "shut_out": 3 });
+        assert_eq!(all["members"], members, "{all}");
+        assert_eq!((&all["owners_without_link"], &all["sessions_ending"]), (&json!(1), &json!(5)), "{all}");
+        assert_eq!((&all["ready"], &all["sign_in_proven"], &all["hindrance"]), (&json!(true), &json!(true), &Value::Null));
+        assert_eq!(all["api_keys_kept"], 1);
+        let one = preview(&acme.domain_id).await;
+        assert_eq!(one["members"], json!({ "linked": 1, "unlinked": 2, "guests": 0, "shut_out": 0 }), "{one}");
+        let other = preview(&more).await;
+        assert_eq!(other["members"], json!({ "linked": 0, "unlinked": 0, "guests": 0, "shut_out": 1 }), "{other}");
+        assert_eq!(other["hindrance"]["code"], "enforcement_needs_connection", "{other}");
+        // An admin whose session SAML did not make: the preview says so before the refusal does.
+        let ivy = member(&app, &acme.org, "ivy@acme.test", "admin").await;
+        let ivy = other_session(&app, &acme, &ivy).await;
+        let call = app.get(&acme.api("/sso-enforcement/preview")).session(&ivy).send().await.expect(200).json();
+        assert_eq!(call["hindrance"]["code"], "own_sign_in_required", "{call}");
+        let mut ada = Person::new();
+        ada.sign_in(&app, &acme, "s-ada", "ada@acme.test").await.expect(303);
+        let secret = ada.session.clone().expect("signed in");
+        let call = app.get(&acme.api("/sso-enforcement/preview")).session(&secret).send().await.expect(200).json();
+        assert_eq!((&call["ready"], &call["sign_in_proven"]), (&json!(true), &json!(true)), "{call}");
+        // Who they are, page by page.
+        let list = async |query: &[(&str, &str)]| {
+            let call = app.get(&acme.api("/sso-enforcement/members")).bearer(&key).query(query);
+            call.send().await.expect(200).json()
+        };
+        let page = list(&[("standing", "shut_out"), ("limit", "2"), ("include_total", "true")]).await;
+        assert_eq!((page["data"].as_array().expect("rows").len(), &page["total"]), (2, &json!(3)), "{page}");
+        let rest = list(&[("standing", "shut_out"), ("limit", "2"), ("cursor", text(&page, "next_cursor"))]).await;
+        assert_eq!(rest["data"].as_array().expect("rows").len(), 1, "{rest}");
+        let mut emails: Vec<String> = [&page, &rest]
+            .iter()
+            .flat_map(|page| page["data"].as_array().expect("rows"))
+            .map(|row| text(row, "email").to_owned())
+            .collect();
+        emails.sort();
+        assert_eq!(emails, ["ann@elsewhere.test", "bob@elsewhere.test", "mo@more.test"]);
+        let linked = list(&[("standing", "linked"), ("domain_id", &acme.domain_id)]).await;
+        assert_eq!(linked["data"][0]["email"], "ada@acme.test", "{linked}");
+        // Another organization's domain is not there.
+        let foreign = app.get(&acme.api("/sso-enforcement/preview")).query(&[("domain_id", &beta.domain_id)]);
+        foreign.bearer(&key).send().await.problem(404, "not_found");
+    }
+
+    async fn a_guest_stays_until_the_approved_day(app: TestApp) {
+        let (acme, _) = proven(&app, "Acme", "acme.test").await;
+        let ann = member(&app, &acme.org, "ann@elsewhere.test", "member").await;
+        let bob = member(&app, &acme.org, "bob@elsewhere.test", "member").await;
+        member(&app, &acme.org, "eve@elsewhere.test", "admin").await;
+        let of_ann = other_session(&app, &acme, &ann).await;
+        let of_bob = other_session(&app, &acme, &bob).await;
+        let invited = invite(&app, &acme, "new@elsewhere.test", "member").await;
+        let as_admin = invite(&app, &acme, "chief@elsewhere.test", "admin").await;
+        set_all(&app, &acme, json!({ "sso_required": true, "sso_required_grace_days": 0 })).await.expect(200);
+        me(&app, &of_ann).await.problem(401, "sso_required");
+        let guests = acme.api("/guests");
+        let approve = async |email: &str, days: u32| {
+            let body = json!({ "email": email, "ends_at": app.clock.now().plus(DAY * days), "note": "Audit" });
+            app.post(&guests).operator().json(&body).send().await
+        };
+        approve("ann@acme.test", 1).await.problem(409, "guest_on_own_domain");
+        approve("eve@elsewhere.test", 1).await.problem(409, "guest_role");
+        for days in [0, 91] {
+            let problem = approve("ann@elsewhere.test", days).await.problem(400, "invalid_request");
+            assert_eq!(problem["errors"][0]["field"], "ends_at", "{problem}");
+        }
+        // Ninety days from now on, and not a moment more.
+        let made = approve("ann@elsewhere.test", 90).await.expect(201).json();
+        assert_eq!((&made["status"], &made["note"]), (&json!("active"), &json!("Audit")), "{made}");
+        approve("ann@elsewhere.test", 1).await.problem(409, "guest_approved");
+        me(&app, &of_ann).await.expect(200);
+        me(&app, &of_bob).await.problem(401, "sso_required");
+        // An invite may be accepted; not as an admin.
+        accept(&app, &invited).await.problem(403, "sso_required");
+        approve("new@elsewhere.test", 5).await.expect(201);
+        accept(&app, &invited).await.expect(200);
+        approve("chief@elsewhere.test", 5).await.expect(201);
+        accept(&app, &as_admin).await.problem(403, "sso_required");
+        // A guest who becomes an admin is none.
+        let path = acme.api(&format!("/members/{ann}"));
+        let role = async |role: &str| {
+            app.patch(&path).operator().json(&json!({ "role": role })).send().await.expect(200);
+        };
+        role("admin").await;
+        me(&app, &of_ann).await.problem(401, "sso_required");
+        role("member").await;
+        me(&app, &of_ann).await.expect(200);
+        // Renewed by whoever may; ended by its day.
+        let one = format!("{guests}/{}", text(&made, "id"));
+        let sooner = json!({ "ends_at": app.clock.now().plus(DAY) });
+        let weak = app.api_key(&acme.org, &["organization_member:write"]).await;
+        app.patch(&one).bearer(&weak).json(&sooner).send().await.problem(403, "scope_missing");
+        app.patch(&one).operator().header("if-match", "\"9\"").json(&sooner).send().await.expect(412);
+        app.patch(&one).operator().json(&sooner).send().await.expect(200);
+        app.clock.advance(DAY);
+        me(&app, &of_ann).await.problem(401, "sso_required");
+        let shown = app.get(&one).operator().send().await.expect(200).json();
+        assert_eq!(shown["status"], "ended", "{shown}");
+        app.patch(&one).operator().json(&json!({ "ends_at": app.clock.now().plus(DAY) })).send().await.problem(409, "guest_ended");
+        assert_eq!(guests::tell_ended(app.services()).await.expect("told"), 1);
+        assert_eq!(guests::tell_ended(app.services()).await.expect("told"), 0);
+        let ended = acme.events(&app, "guest.ended").await;
+        assert_eq!((ended.len(), &ended[0]["data"]["because"]), (1, &json!("over")), "{ended:?}");
+        approve("ann@elsewhere.test", 2).await.expect(201);
+        me(&app, &of_ann).await.expect(200);
+        // Ended by hand, and with the access.
+        let list = app.get(&guests).operator().query(&[("status", "active")]).send().await.expect(200).json();
+        let rows = list["data"].as_array().expect("rows");
+        assert_eq!(rows.len(), 3, "{list}");
+        let of = |email: &str| rows.iter().find(|row| row["email"] == email).expect("a guest").clone();
+        let newest = of("ann@elsewhere.test");
+        app.delete(&format!("{guests}/{}", text(&newest, "id"))).bearer(&weak).send().await.expect(204);
+        me(&app, &of_ann).await.problem(401, "sso_required");
+        let new = acme.member(&app, "new@elsewhere.test").await;
+        let off = json!({ "active": false });
+        let path = acme.api(&format!("/members/{}", text(&new, "user_id")));
+        app.patch(&path).operator().json(&off).send().await.expect(200);
+        let because: Vec<Value> =
+            acme.events(&app, "guest.ended").await.iter().map(|event| event["data"]["because"].clone()).collect();
+        assert_eq!(because, ["over", "ended", "deprovisioned"]);
+        assert_eq!(acme.events(&app, "guest.approved").await.len(), 4);
+        assert_eq!(acme.events(&app, "guest.renewed").await.len(), 1);
+    }
+
+    async fn the_operator_lifts_it_on_the_command_line(app: TestApp) {
+        let (acme, _) = proven(&app, "Acme", "acme.test").await;
+        let (beta, _) = proven(&app, "Beta", "beta.test").await;
+        let jo = member(&app, &acme.org, "jo@acme.test", "member").await;
+        let owner = member(&app, &acme.org, "olga@acme.test", "owner").await;
+        let session = other_session(&app, &acme, &jo).await;
+        for tenant in [&acme, &beta] {
+            set_domain(&app, tenant, json!({ "sso_enforcement": "saml", "sso_enforcement_grace_days": 0 })).await.expect(200);
+            set_all(&app, tenant, json!({ "sso_required": true, "sso_required_grace_days": 0 })).await.expect(200);
+        }
+        me(&app, &session).await.problem(401, "sso_required");
+        let folder = Scratch::new("lift");
+        let lift = |organization: &str, reason: &str| {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_postern"));
+            command.args(["sso", "lift", "--organization", organization, "--reason", reason, "--by", "Pat (support)"]);
+            command.env_clear().current_dir(folder.path());
+            command.env("POSTERN_DATABASE__URL", app.database_url());
+            command.env("POSTERN_SECURITY__INSTALLATION_KEY", INSTALLATION_KEY);
+            let output = command.output().expect("the binary");
+            let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+            (output.status.code(), text(output.stdout), text(output.stderr))
+        };
+        let (code, _, err) = lift("org_01h455vb4pex5vsknk084sn02q", "Their IdP is gone.");
+        assert_eq!(code, Some(7), "{err}");
+        let (code, _, err) = lift(&acme.org, " ");
+        assert!(code == Some(1) && err.contains("reason"), "{err}");
+        let (code, out, err) = lift(&acme.org, "Their IdP is gone.");
+        assert!(code == Some(0) && out.contains("Acme") && out.contains("acme.test"), "{out}{err}");
+        // What another process changes is seen within a second.
+        for _ in 0..200 {
+            if me(&app, &session).await.status == 200 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        me(&app, &session).await.expect(200);
+        let shown = app.get(&acme.api("")).operator().send().await.expect(200).json();
+        assert_eq!(shown["sso_required"], false);
+        let told = acme.events(&app, "sso_enforcement.lifted").await;
+        let data = &told[0]["data"];
+        assert_eq!((&data["by"], &data["reason"]), (&json!("Pat (support)"), &json!("Their IdP is gone.")), "{told:?}");
+        assert_eq!((&data["owners"], &data["domains"], &data["organization"]), (&json!([owner]), &json!(["acme.test"]), &json!(true)));
+        let (code, out, _) = lift(&acme.org, "Again.");
+        assert!(code == Some(0) && out.contains("Nothing is enforced"), "{out}");
+        assert_eq!(acme.events(&app, "sso_enforcement.lifted").await.len(), 1);
+        let shown = app.get(&beta.api("")).operator().send().await.expect(200).json();
+        assert_eq!(shown["sso_required"], true, "another organization's stays");
     }
 }

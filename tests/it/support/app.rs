@@ -251,6 +251,11 @@ impl TestApp {
         self.running.services()
     }
 
+    /// Where its database is, for another process beside it.
+    pub fn database_url(&self) -> &str {
+        self.database.as_ref().expect("taken at the end only").url()
+    }
+
     /// Stops it in order and gives the database back, for a restart or a look inside.
     pub async fn stop(self) -> Database {
         self.running.stop().await;
