@@ -19,9 +19,11 @@ mod sessions;
 mod sign_in;
 mod sign_in_log;
 mod simplesamlphp;
+mod simplesamlphp_settings;
 mod test_sign_in;
 mod verifier;
 mod ways_in;
+mod xmlsec1;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;

@@ -11,17 +11,21 @@ use crate::support::app::{TestApp, text};
 use crate::support::browser::{Browser, Page};
 use crate::support::simplesamlphp::{Person, SimpleSamlPhp, key_and_certificate, with_issuer};
 
-struct Gate {
-    app: TestApp,
-    idp: SimpleSamlPhp,
-    org: String,
-    connection: String,
+pub(super) struct Gate {
+    pub app: TestApp,
+    pub idp: SimpleSamlPhp,
+    pub org: String,
+    pub connection: String,
 }
 
 /// Acme, connected to the IdP by its metadata, both ways.
 async fn gate() -> Gate {
-    let person = Person::new("jo", "jo@acme.test", "Jo", "Doe");
-    let mut idp = SimpleSamlPhp::start(&[person]).await;
+    gate_for(&[Person::new("jo", "jo@acme.test", "Jo", "Doe")]).await
+}
+
+/// The same for these people of the IdP.
+pub(super) async fn gate_for(people: &[Person]) -> Gate {
+    let mut idp = SimpleSamlPhp::start(people).await;
     let app = TestApp::builder().machine_clock().start().await;
     let org = app.organization("Acme").await;
     let domain = app.domain(&org, "acme.test").await;
@@ -42,20 +46,28 @@ async fn gate() -> Gate {
 
 impl Gate {
     /// From the sign-in page to the IdP's form, and through it.
-    async fn sign_in(&self, browser: &mut Browser) -> Page {
+    pub async fn sign_in(&self, browser: &mut Browser) -> Page {
+        self.sign_in_as(browser, "jo").await
+    }
+
+    pub async fn sign_in_as(&self, browser: &mut Browser, name: &str) -> Page {
         let page = browser.open(format!("{}/login", self.app.url)).await;
         let form = page.form_with("email").fill("email", "jo@acme.test");
         let page = browser.submit(&page, &form).await;
-        self.log_in(browser, page).await
+        self.log_in_as(browser, page, name).await
     }
 
     async fn log_in(&self, browser: &mut Browser, page: Page) -> Page {
-        let form = page.form_with("username").fill("username", "jo").fill("password", "secret");
+        self.log_in_as(browser, page, "jo").await
+    }
+
+    pub async fn log_in_as(&self, browser: &mut Browser, page: Page, name: &str) -> Page {
+        let form = page.form_with("username").fill("username", name).fill("password", "secret");
         let page = browser.submit(&page, &form).await;
         browser.settle(page).await
     }
 
-    fn session(&self, browser: &Browser) -> Option<String> {
+    pub fn session(&self, browser: &Browser) -> Option<String> {
         let url = Url::parse(&self.app.url).expect("an address");
         browser.cookie(&url, "postern_session").map(str::to_owned)
     }
@@ -231,7 +243,7 @@ impl Gate {
 }
 
 impl Gate {
-    async fn entity_id(&self) -> String {
+    pub async fn entity_id(&self) -> String {
         let connection = self.app.get(&self.connection).operator().send().await.expect(200).json();
         text(&connection, "entity_id").to_owned()
     }

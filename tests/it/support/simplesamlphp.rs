@@ -173,14 +173,34 @@ impl SimpleSamlPhp {
 
     /// Signs with a new key and certificate from now on; returns the certificate in PEM.
     pub fn rotate_key(&mut self) -> String {
+        let (name, certificate) = self.make_key();
+        self.settings["key"] = json!(name);
+        self.write_settings();
+        certificate
+    }
+
+    fn make_key(&mut self) -> (String, String) {
         self.keys += 1;
         let name = format!("idp-{}", self.keys);
         let (key, certificate) = key_and_certificate(&name);
         self.folder.write(&format!("cert/{name}.key"), key);
         self.folder.write(&format!("cert/{name}.crt"), &certificate);
-        self.settings["key"] = json!(name);
+        (name, certificate)
+    }
+
+    /// Names a next key in the metadata, beside the one that goes on signing.
+    pub fn announce_key(&mut self) {
+        let (name, _) = self.make_key();
+        self.settings["idp"]["new_privatekey"] = json!(format!("{name}.key"));
+        self.settings["idp"]["new_certificate"] = json!(format!("{name}.crt"));
         self.write_settings();
-        certificate
+    }
+
+    /// Signs with the announced key from now on, and names it alone.
+    pub fn use_announced_key(&mut self) {
+        self.settings["idp"] = json!({});
+        self.settings["key"] = json!(format!("idp-{}", self.keys));
+        self.write_settings();
     }
 
     /// The certificate that signs now, in PEM.
