@@ -1,5 +1,8 @@
 //! Links that wait for an administrator: one for each member at each connection, the newest subject that came with the
 //! member's address. It is over by itself after a while.
+//!
+//! `role_mapping_names` says which groups that a SAML assertion names give which roles; their names are all that is known
+//! of them.
 
 crate::step!(
     "m0016_linking",
@@ -24,6 +27,14 @@ crate::step!(
         "CREATE INDEX pending_links_expires_at_idx ON pending_links (expires_at)",
         "CREATE INDEX pending_links_organization_id_idx ON pending_links (organization_id, created_at, id)",
         "CREATE UNIQUE INDEX pending_links_user_id_connection_id_key ON pending_links (user_id, connection_id)",
+        "CREATE TABLE role_mapping_names (
+            organization_id {uuid} NOT NULL,
+            name_key {folded} NOT NULL,
+            name TEXT NOT NULL,
+            role TEXT NOT NULL,
+            created_at BIGINT NOT NULL,
+            CONSTRAINT role_mapping_names_pkey PRIMARY KEY (organization_id, name_key, role)
+        )",
     ],
-    down: &["DROP TABLE pending_links"],
+    down: &["DROP TABLE role_mapping_names", "DROP TABLE pending_links"],
 );

@@ -15,6 +15,7 @@ use crate::protocol::saml::{AttributeMapping, Certificate};
 use crate::protocol::scim::ResourceType;
 use crate::store::connections::{Connection, Versions};
 use crate::store::organizations::Organization;
+use crate::store::role_mapping_names::NamedRole;
 use std::hash::Hash;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -202,6 +203,8 @@ pub struct Caches {
     pub domains: Cached<OrganizationId, std::sync::Arc<[KnownDomain]>>,
     /// SAML connections, for whoever knows their version.
     pub connections: KnownConnections,
+    /// What the groups give that assertions name.
+    pub role_names: Cached<OrganizationId, std::sync::Arc<[NamedRole]>>,
     /// Where the next pages of lists begin.
     pub walks: super::provisioning::listing::Walks,
 }

@@ -1,5 +1,8 @@
 //! The mapping from directory groups to roles, as administrators see and change it, with a look ahead at what a change
 //! would do. Changing it is a change of trust (rule 10a): who may write a group at the IdP may then make admins here.
+//!
+//! A group of the directory stands in it by its id. A group that only SAML assertions name stands in it by that name, and
+//! counts at sign-ins alone, for whom no directory keeps.
 
 use super::permissions::{Action, may};
 use super::roles::{self, People};
@@ -9,20 +12,27 @@ use crate::model::event::EventKind;
 use crate::model::id::{DirectoryGroupId, OrganizationId, UserId};
 use crate::model::state::{MemberStatus, Role};
 use crate::model::tenant::TenantScope;
+use crate::protocol::scim::name::fold;
 use crate::store;
 use crate::store::directories::Directory;
 use crate::store::directory_groups::DirectoryGroup;
+use crate::store::role_mapping_names::RoleMappingName;
 use crate::store::role_mappings::RoleMapping;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A mapping has so many entries at most.
 const MOST: usize = 1_000;
+/// The longest name of a group, in characters; what an assertion says is cut there too.
+const LONGEST_NAME: usize = 256;
 /// A preview names so many members at most; it counts all.
 const NAMED: usize = 200;
 
 /// One entry: the group gives the role.
 pub type Entry = (DirectoryGroupId, Role);
+
+/// One entry by a name: the group that assertions call so gives the role.
+pub type NamedEntry = (String, Role);
 
 /// An entry with its group.
 #[derive(Debug, Clone)]
@@ -35,6 +45,7 @@ pub struct Mapped {
 #[derive(Debug, Clone)]
 pub struct Mapping {
     pub entries: Vec<Mapped>,
+    pub names: Vec<NamedEntry>,
     /// The version of the directory that it belongs to.
     pub version: i64,
 }
@@ -73,7 +84,45 @@ pub async fn list(services: &Services, ctx: &Ctx, organization: OrganizationId) 
     let ids: Vec<_> = rows.iter().map(|row| row.group_id).collect();
     let groups = store::directory_groups::named(&services.db, scope, directory.id, &ids).await?;
     let entries = rows.iter().map(|row| (row.group_id, row.role));
-    Ok(Mapping { entries: joined(entries, &groups), version: directory.version })
+    let names = names_of(store::role_mapping_names::list(&services.db, scope).await?);
+    Ok(Mapping { entries: joined(entries, &groups), names, version: directory.version })
+}
+
+fn names_of(rows: Vec<RoleMappingName>) -> Vec<NamedEntry> {
+    rows.into_iter().map(|row| (row.name, row.role)).collect()
+}
+
+/// Refuses names that no mapping may have; each once, by what they are compared by.
+fn check_names(names: Vec<NamedEntry>) -> Result<BTreeMap<(String, Role), String>, Error> {
+    if names.len() > MOST {
+        let message = format!("{} names were given; a mapping has {MOST} at most.", names.len());
+        return Err(Error::field("named", "too_many", message));
+    }
+    let mut errors = Vec::new();
+    let mut found = BTreeMap::new();
+    for (index, (name, role)) in names.into_iter().enumerate() {
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+            errors.push(FieldError {
+                field: format!("named.{index}.group"),
+                code: "name_invalid",
+                message: format!("A group's name has 1 to {LONGEST_NAME} characters and no control characters."),
+            });
+        }
+        if role == Role::Owner {
+            errors.push(too_high(format!("named.{index}.role")));
+        }
+        found.entry((fold(name), role)).or_insert_with(|| name.to_owned());
+    }
+    if errors.is_empty() { Ok(found) } else { Err(Error::Invalid(errors)) }
+}
+
+fn too_high(field: String) -> FieldError {
+    FieldError {
+        field,
+        code: "role_too_high",
+        message: "A group gives the role admin at most; owners are made by owners and the operator.".to_owned(),
+    }
 }
 
 fn joined(entries: impl IntoIterator<Item = Entry>, groups: &[DirectoryGroup]) -> Vec<Mapped> {
@@ -92,12 +141,7 @@ fn check(entries: Vec<Entry>) -> Result<BTreeSet<Entry>, Error> {
     }
     let owners = entries.iter().enumerate().filter(|(_, (_, role))| *role == Role::Owner);
     let errors: Vec<FieldError> = owners
-        .map(|(index, _)| FieldError {
-            field: format!("mappings.{index}.role"),
-            code: "role_too_high",
-            message: "A group gives the role admin at most; owners are made by owners and the operator."
-                .to_owned(),
-        })
+        .map(|(index, _)| too_high(format!("mappings.{index}.role")))
         .collect();
     if errors.is_empty() { Ok(entries.into_iter().collect()) } else { Err(Error::Invalid(errors)) }
 }
@@ -114,7 +158,8 @@ fn check_groups(wanted: &BTreeSet<Entry>, groups: &[DirectoryGroup]) -> Result<(
     }
 }
 
-/// Makes this the whole mapping, and brings everybody's role in line with it: a change of trust.
+/// Makes this the whole mapping, and brings everybody's role in line with it: a change of trust. Without `names` those
+/// stay as they are; what they give is given and taken at the next sign-in.
 ///
 /// # Errors
 /// [`Error::Forbidden`]; [`Error::Invalid`]; [`Error::PreconditionFailed`].
@@ -123,11 +168,12 @@ pub async fn replace(
     ctx: &Ctx,
     organization: OrganizationId,
     expected: Option<i64>,
-    entries: Vec<Entry>,
+    (entries, names): (Vec<Entry>, Option<Vec<NamedEntry>>),
 ) -> Result<Mapping, Error> {
     let scope = may(ctx, organization, Action::WriteScim)?;
     may(ctx, organization, Action::ChangeTrust)?;
     let wanted = check(entries)?;
+    let names = names.map(check_names).transpose()?;
     let tx = services.begin().await?;
     access::maker(&tx, ctx, scope, Role::Owner).await?;
     let directory = store::directories::lock(&tx, scope).await?.ok_or_else(missing)?;
@@ -139,8 +185,26 @@ pub async fn replace(
     let all: Vec<_> = all.into_iter().collect();
     let groups = store::directory_groups::lock_named(&tx, scope, directory.id, &all).await?;
     check_groups(&wanted, &groups)?;
-    if touched.is_empty() {
-        return Ok(Mapping { entries: joined(wanted, &groups), version: directory.version });
+    let named = store::role_mapping_names::list(&tx, scope).await?;
+    let before: BTreeMap<(String, Role), String> =
+        named.into_iter().map(|row| ((row.name_key, row.role), row.name)).collect();
+    let names = names.unwrap_or_else(|| before.clone());
+    let by_name = |names: &BTreeMap<(String, Role), String>| -> Vec<NamedEntry> {
+        names.iter().map(|((_, role), name)| (name.clone(), *role)).collect()
+    };
+    if touched.is_empty() && names == before {
+        let names = by_name(&names);
+        return Ok(Mapping { entries: joined(wanted, &groups), names, version: directory.version });
+    }
+    if names != before {
+        let rows = names.iter().map(|((key, role), name)| RoleMappingName {
+            organization_id: organization,
+            name_key: key.clone(),
+            role: *role,
+            name: name.clone(),
+            created_at: ctx.now,
+        });
+        store::role_mapping_names::replace(&tx, scope, rows.collect()).await?;
     }
     let touched: Vec<_> = touched.into_iter().collect();
     let rows = wanted.iter().filter(|(group, _)| touched.contains(group)).map(|(group, role)| RoleMapping {
@@ -165,10 +229,19 @@ pub async fn replace(
         "added": told(wanted.difference(&present).copied().collect()),
         "removed": told(present.difference(&wanted).copied().collect()),
         "members_changed": changed,
+        "named_added": but(&names, &before),
+        "named_removed": but(&before, &names),
     });
     services.record(&tx, ctx, organization, EventKind::RoleMappingsUpdated, directory.id, data).await?;
     tx.commit().await?;
-    Ok(Mapping { entries: joined(wanted, &groups), version: directory.version })
+    services.caches.role_names.clear();
+    Ok(Mapping { entries: joined(wanted, &groups), names: by_name(&names), version: directory.version })
+}
+
+/// The names of one mapping that another does not have, for the event.
+fn but(these: &BTreeMap<(String, Role), String>, those: &BTreeMap<(String, Role), String>) -> Value {
+    let only = these.iter().filter(|(key, _)| !those.contains_key(*key));
+    only.map(|((_, role), name)| json!({ "group": name, "role": role })).collect()
 }
 
 fn entries_of(rows: &[RoleMapping]) -> BTreeSet<Entry> {

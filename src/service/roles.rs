@@ -9,16 +9,19 @@
 
 use super::{Ctx, Error, Services};
 use crate::model::email::EmailAddress;
+use crate::protocol::scim::name::fold;
 use crate::model::event::{EventKind, NewEvent};
 use crate::model::id::UserId;
 use crate::model::state::Role;
 use crate::model::tenant::TenantScope;
 use crate::store::domains::Domain;
 pub(super) use crate::store::role_mappings::People;
+use crate::store::role_mapping_names::NamedRole;
 use crate::store::role_mappings::Standing;
 use crate::store::{self, Tx};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 /// What an IdP may give, the lowest first: owners are no IdP's.
 pub(super) const GIVEN: [Role; 2] = [Role::Member, Role::Admin];
@@ -111,6 +114,33 @@ pub(super) async fn settle(
     Ok(changed)
 }
 
+/// What groups give that assertions name, for at most a second as it was.
+///
+/// # Errors
+/// Only those of the database.
+pub(super) async fn names(services: &Services, scope: TenantScope) -> Result<Arc<[NamedRole]>, Error> {
+    let read = || async {
+        let names = store::role_mapping_names::all(&services.db, scope).await?;
+        Ok::<_, Error>(Some(Arc::from(names)))
+    };
+    let found = services.caches.role_names.get(scope.organization(), read).await?;
+    Ok(found.unwrap_or_else(|| Arc::from(Vec::new())))
+}
+
+/// The highest role that groups give which an assertion names: by their name, without case, or by what the IdP knows a
+/// group of the directory by.
+pub(super) fn by_names(mapping: &[NamedRole], groups: &[String]) -> Option<Role> {
+    if mapping.is_empty() || groups.is_empty() {
+        return None;
+    }
+    let keys: HashSet<String> = groups.iter().map(|group| fold(group)).collect();
+    let ids: HashSet<&str> = groups.iter().map(String::as_str).collect();
+    let is_in = |named: &&NamedRole| {
+        keys.contains(&named.name_key) || named.external_id.as_deref().is_some_and(|id| ids.contains(id))
+    };
+    mapping.iter().filter(is_in).map(|named| named.role).max()
+}
+
 /// What a role comes from, as the event tells it.
 fn because(standing: &Standing) -> &'static str {
     if standing.asserted().is_some() && standing.asserted() == standing.mapped() { "roles" } else { "groups" }
@@ -147,6 +177,29 @@ mod tests {
         ] {
             assert_eq!(decide(role, unmapped, mapped, true), expected, "{role} {unmapped:?} {mapped:?}");
         }
+    }
+
+    #[test]
+    fn groups_are_known_by_their_name_without_case_or_by_what_the_idp_calls_them() {
+        let named = |name: &str, id: Option<&str>, role| NamedRole {
+            name_key: fold(name),
+            external_id: id.map(str::to_owned),
+            role,
+        };
+        let mapping = [named("Straße", None, Member), named("Admins", Some("4f-01"), Admin)];
+        for (groups, expected) in [
+            (&["STRASSE", "x"] as &[&str], fold("Straße") == fold("STRASSE")),
+            (&["straße"], true),
+            (&["Admin", "Straß"], false),
+            (&[], false),
+        ] {
+            let groups: Vec<String> = groups.iter().map(|&group| group.to_owned()).collect();
+            assert_eq!(by_names(&mapping, &groups), expected.then_some(Member), "{groups:?}");
+        }
+        for group in ["admins", "4f-01"] {
+            assert_eq!(by_names(&mapping, &[group.to_owned(), "straße".to_owned()]), Some(Admin), "{group}");
+        }
+        assert_eq!(by_names(&mapping, &["4F-01".to_owned()]), None, "an id is compared to the letter");
     }
 
     #[test]

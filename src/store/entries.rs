@@ -14,6 +14,7 @@ use crate::model::email::EmailAddress;
 use crate::model::event::NewEvent;
 use crate::model::id::{ConnectionId, LinkId, SignInAttemptId, UserId};
 use crate::model::random::Random;
+use crate::model::state::Role;
 use crate::model::tenant::TenantScope;
 use crate::model::time::Timestamp;
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement, Value};
@@ -42,7 +43,13 @@ macro_rules! usual {
     };
 }
 
-const FIND: &str = concat!("SELECT l.id, l.user_id, o.session_lifetime_seconds", usual!(""));
+const FIND: &str = concat!(
+    "SELECT l.id, l.user_id, o.session_lifetime_seconds, m.role, m.unmapped_role,
+        EXISTS (SELECT 1 FROM directory_users s WHERE s.user_id = l.user_id AND s.organization_id = l.organization_id),
+        EXISTS (SELECT 1 FROM role_mappings r WHERE r.organization_id = c.organization_id)
+            OR EXISTS (SELECT 1 FROM role_mapping_names r WHERE r.organization_id = c.organization_id)",
+    usual!("")
+);
 
 /// Each part takes its rows from the one before it, so that nothing is written unless all of it is.
 const ENTER: &str = concat!(
@@ -82,6 +89,13 @@ pub struct Known {
     pub user: UserId,
     /// The organization's own limit of a session, if it has one.
     pub session_lifetime_seconds: Option<i64>,
+    pub role: Role,
+    /// What the person would be without the groups that give the role.
+    pub unmapped_role: Option<Role>,
+    /// Whether a directory keeps the person.
+    pub kept_by_directory: bool,
+    /// Whether any group of the organization gives a role.
+    pub has_mapping: bool,
 }
 
 /// What a usual sign-in writes.
@@ -124,6 +138,10 @@ pub async fn find(db: &Db, scope: TenantScope, usual: Usual<'_>) -> Result<Optio
         link: row.try_get_by_index(0)?,
         user: row.try_get_by_index(1)?,
         session_lifetime_seconds: row.try_get_by_index(2)?,
+        role: row.try_get_by_index(3)?,
+        unmapped_role: row.try_get_by_index(4)?,
+        kept_by_directory: row.try_get_by_index(5)?,
+        has_mapping: row.try_get_by_index(6)?,
     }))
 }
 

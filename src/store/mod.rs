@@ -34,6 +34,7 @@ pub mod newcomers;
 pub mod organizations;
 pub mod pending_links;
 mod pool;
+pub mod role_mapping_names;
 pub mod role_mappings;
 pub mod saml_keys;
 pub mod scim;

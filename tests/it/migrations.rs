@@ -104,6 +104,7 @@ async fn entities_fit(backend: Backend) {
         members,
         organizations,
         pending_links,
+        role_mapping_names,
         role_mappings,
         saml_connections,
         scim_access_tokens,

@@ -39,12 +39,25 @@ impl From<&Mapped> for RoleMappingView {
 pub struct RoleMappingsView {
     /// A group may stand here with several roles, a role with several groups. The highest wins.
     pub mappings: Vec<RoleMappingView>,
+    /// Groups that only SAML assertions name.
+    pub named: Vec<NamedGroupRole>,
+}
+
+/// A group that SAML assertions name gives whoever signs in with it a role.
+#[derive(Object, Clone)]
+#[oai(deny_unknown_fields)]
+pub struct NamedGroupRole {
+    /// As the IdP sends it, a name or an id (Entra ID sends object ids); compared without case. 1 to 256 characters.
+    pub group: String,
+    /// `member` or `admin`.
+    pub role: Role,
 }
 
 impl RoleMappingsView {
     fn found(mapping: &Mapping) -> Found<Self> {
         let mappings = mapping.entries.iter().map(RoleMappingView::from).collect();
-        Found::new(Self { mappings }, mapping.version)
+        let named = mapping.names.iter().cloned().map(|(group, role)| NamedGroupRole { group, role });
+        Found::new(Self { mappings, named: named.collect() }, mapping.version)
     }
 }
 
@@ -64,6 +77,8 @@ pub struct NewRoleMapping {
 pub struct NewRoleMappings {
     /// At most 1,000 entries.
     pub mappings: Vec<NewRoleMapping>,
+    /// Groups that only SAML assertions name, at most 1,000; those that are there stay if this is absent.
+    pub named: Option<Vec<NamedGroupRole>>,
 }
 
 impl NewRoleMappings {
@@ -143,6 +158,9 @@ impl RoleMappingsApi {
     /// A change of trust: whoever fills a group at the identity provider may then make admins. Roles follow at once,
     /// and again whenever the members of a group change; a role that came from a group goes with it. Owners are never
     /// touched.
+    ///
+    /// Whoever no directory keeps gets the role at each SAML sign-in, by the groups that the assertion names: those in
+    /// `named`, and those of the directory by their `displayName` or `externalId`.
     #[oai(
         path = "/:organization_id/scim/role-mappings",
         method = "put",
@@ -160,8 +178,10 @@ impl RoleMappingsApi {
         let organization = caller.organization(&organization_id)?;
         let expected = if_match(if_match_header.0.as_deref())?;
         let entries = body.0.entries()?;
+        let names = body.0.named.map(|all| all.into_iter().map(|named| (named.group, named.role)).collect());
         let mapping =
-            role_mappings::replace(caller.services(), &caller.ctx, organization, expected, entries).await?;
+            role_mappings::replace(caller.services(), &caller.ctx, organization, expected, (entries, names))
+                .await?;
         Ok(RoleMappingsView::found(&mapping))
     }
 

@@ -1,6 +1,6 @@
 //! The usual sign-in, in as few round trips as it can be done: somebody who is linked and whose access stands, in a
 //! browser where nobody was signed in before. On PostgreSQL only; and everything else, a doubt or a refusal among
-//! it, is left to the transaction in [`super`], which knows the reasons.
+//! it, is left to the transaction in [`super`], which knows the reasons. So is a role that the person's groups change.
 
 use super::person::TOUCH_EVERY;
 use super::{Admitted, Entry, Reason, Stop};
@@ -27,6 +27,9 @@ impl Entry<'_> {
             subject: &self.verified.subject,
         };
         let Some(known) = entries::find(&self.services.db, self.scope, usual).await? else { return Ok(None) };
+        if self.changes_role(&known).await? {
+            return Ok(None);
+        }
         let organization = self.scope.organization();
         let lifetime = known.session_lifetime_seconds;
         let (token, session) =

@@ -7,6 +7,7 @@
 //! a transaction of its own, under a reference that the page shows.
 
 pub mod codes;
+mod groups;
 mod known;
 mod person;
 mod record;

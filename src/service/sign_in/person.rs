@@ -37,6 +37,8 @@ pub(super) struct Person {
     pub created: bool,
     /// Whether the link was made just now.
     pub linked: bool,
+    /// Whether a directory user stands for the member.
+    pub kept_by_directory: bool,
     /// What else an administrator should know.
     pub note: Option<&'static str>,
 }
@@ -66,7 +68,10 @@ impl Entry<'_> {
     /// Finds or makes the member that the assertion is about.
     pub(super) async fn person(&self, tx: &Tx) -> Result<(Person, Organization), Stop> {
         let Serving { domain, organization, .. } = self.serves(tx, &self.verified.address).await?;
-        let person = self.person_on(tx, &organization, &domain).await?;
+        let mut person = self.person_on(tx, &organization, &domain).await?;
+        if !person.created {
+            self.settle_role(tx, &mut person).await?;
+        }
         Ok((person, organization))
     }
 
@@ -117,7 +122,8 @@ impl Entry<'_> {
         if now.since(link.last_used_at) >= TOUCH_EVERY {
             store::links::touch(tx, self.scope, link.id, now).await?;
         }
-        let mut person = Person { member, created: false, linked: false, note: None };
+        let kept_by_directory = directory_active.is_some();
+        let mut person = Person { member, created: false, linked: false, kept_by_directory, note: None };
         if user.email.as_ref() != Some(&self.verified.address) {
             self.readdress(tx, &mut person, user).await?;
         }
@@ -161,12 +167,13 @@ impl Entry<'_> {
         member: Member,
     ) -> Result<Person, Stop> {
         let stands = store::directory_users::find_by_user(tx, self.scope, user.id).await?;
+        let kept_by_directory = stands.is_some();
         may_enter(&member, stands.map(|directory_user| directory_user.active))?;
         let (now, verified, connection) = (self.now(), &self.verified, self.connection.id);
         if let Some(other) = store::links::find_by_user(tx, self.scope, connection, user.id).await? {
             if other.subject == verified.subject {
                 // Linked by another sign-in since this one looked.
-                return Ok(Person { member, created: false, linked: false, note: None });
+                return Ok(Person { member, created: false, linked: false, kept_by_directory, note: None });
             }
             let because = PendingLinkReason::OtherSubject;
             // An address as key gives way to what never changes: the same proof as this one, or a weaker one.
@@ -180,7 +187,7 @@ impl Entry<'_> {
                 data["sessions_ended"] = json!(self.prove(tx, user).await?);
             }
             self.record(tx, EventKind::MemberLinked, user.id, data).await?;
-            return Ok(Person { member, created: false, linked: true, note: None });
+            return Ok(Person { member, created: false, linked: true, kept_by_directory, note: None });
         }
         let confirmed = match organization.first_link {
             FirstLink::Off => return Err(Reason::FirstLinkOff.into()),
@@ -195,7 +202,7 @@ impl Entry<'_> {
             json!({ "connection": connection, "address": verified.address, "sessions_ended": ended });
         data["confirmed"] = json!(confirmed);
         self.record(tx, EventKind::MemberLinked, user.id, data).await?;
-        Ok(Person { member, created: false, linked: true, note: None })
+        Ok(Person { member, created: false, linked: true, kept_by_directory, note: None })
     }
 
     /// Whether the subject may be linked to this member, where the address alone does not do: an owner does it themselves,
@@ -288,10 +295,12 @@ impl Entry<'_> {
         };
         let role = invite.as_ref().map_or(Role::Member, |invite| invite.role.min(Role::Admin));
         let source = if invite.is_some() { Source::Invite } else { Source::Jit };
-        let member = self.member(user.id, role, source);
+        let (role, unmapped) = self.role_of_newcomer(tx, role).await?;
+        let member = Member { unmapped_role: unmapped, ..self.member(user.id, role, source) };
         store::members::insert(tx, member.clone()).await?;
         let mut data = json!({ "email": address, "role": role, "source": source });
         data["connection"] = json!(self.connection.id);
+        data["without_groups"] = json!(unmapped);
         if let Some(invite) = &invite {
             let status = InviteStatus::Accepted;
             if !store::invites::answer(tx, self.scope, invite.id, status, Some(user.id), now).await? {
@@ -305,7 +314,7 @@ impl Entry<'_> {
         self.link(tx, user.id).await?;
         self.prove(tx, &user).await?;
         self.record(tx, EventKind::MemberAdded, user.id, data).await?;
-        Ok(Person { member, created: true, linked: true, note: None })
+        Ok(Person { member, created: true, linked: true, kept_by_directory: false, note: None })
     }
 
     /// Members are also known by their contact address: a leaver's tombstone holds there too.
@@ -380,7 +389,7 @@ impl Entry<'_> {
         Ok(store::sessions::end_of_user_everywhere(tx, installation, user.id, now).await?)
     }
 
-    async fn record(
+    pub(super) async fn record(
         &self,
         tx: &Tx,
         kind: EventKind,

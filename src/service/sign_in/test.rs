@@ -370,6 +370,9 @@ impl Entry<'_> {
             }
             (false, false) => ("sign_in", format!("{address} is linked already and would be signed in.")),
         };
+        if person.member.unmapped_role.is_some() {
+            sentence.push_str(" The role comes from the person's groups.");
+        }
         if let Some(note) = person.note {
             sentence.push_str(" Note: ");
             sentence.push_str(note);

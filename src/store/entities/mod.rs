@@ -22,6 +22,7 @@ pub mod links;
 pub mod members;
 pub mod organizations;
 pub mod pending_links;
+pub mod role_mapping_names;
 pub mod role_mappings;
 pub mod saml_connections;
 pub mod saml_keys;
