@@ -3,6 +3,8 @@
 //!
 //! `role_mapping_names` says which groups that a SAML assertion names give which roles; their names are all that is known
 //! of them.
+//!
+//! A step-up is an attempt of its own kind; what came of it stands with the session.
 
 crate::step!(
     "m0016_linking",
@@ -35,6 +37,13 @@ crate::step!(
             created_at BIGINT NOT NULL,
             CONSTRAINT role_mapping_names_pkey PRIMARY KEY (organization_id, name_key, role)
         )",
+        "ALTER TABLE sign_in_attempts ADD COLUMN step_up BOOLEAN NOT NULL DEFAULT FALSE",
+        "ALTER TABLE sessions ADD COLUMN stepped_up_at BIGINT",
     ],
-    down: &["DROP TABLE role_mapping_names", "DROP TABLE pending_links"],
+    down: &[
+        "ALTER TABLE sessions DROP COLUMN stepped_up_at",
+        "ALTER TABLE sign_in_attempts DROP COLUMN step_up",
+        "DROP TABLE role_mapping_names",
+        "DROP TABLE pending_links",
+    ],
 );

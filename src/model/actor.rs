@@ -6,6 +6,7 @@ use super::id::{
 };
 use super::scope::ScopeSet;
 use super::state::Role;
+use super::time::Timestamp;
 
 /// What a directory's IdP shows at the SCIM door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +54,14 @@ pub enum Actor {
     /// An API key of an organization: reaches that organization, within its scopes.
     Key { key: ApiKeyId, organization: OrganizationId, scopes: ScopeSet },
     /// A signed-in member: reaches the session's organization, within the role.
-    Person { user: UserId, organization: OrganizationId, role: Role, session: SessionId },
+    Person {
+        user: UserId,
+        organization: OrganizationId,
+        role: Role,
+        session: SessionId,
+        /// When the person last showed to be there.
+        stepped_up_at: Option<Timestamp>,
+    },
     /// A directory's IdP: reaches its directory, or of it only the people on one domain.
     Directory {
         credential: DirectoryCredential,

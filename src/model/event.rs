@@ -107,6 +107,8 @@ words!(
         SignInSucceeded = "sign_in.succeeded",
         SignInRefused = "sign_in.refused",
         SessionEnded = "session.ended",
+        /// The person of a session has shown to be there, for what asks for that.
+        SessionSteppedUp = "session.stepped_up",
     }
 );
 

@@ -111,7 +111,7 @@ pub async fn key_set(services: &Services) -> Result<serde_json::Value, Error> {
 /// # Errors
 /// [`Error::Forbidden`] `session_required` for any other credential.
 pub async fn issue(services: &Services, ctx: &Ctx, session: Option<&Session>) -> Result<AccessToken, Error> {
-    let (Actor::Person { user, organization, role, session: id }, Some(session)) = (&ctx.actor, session)
+    let (Actor::Person { user, organization, role, session: id, .. }, Some(session)) = (&ctx.actor, session)
     else {
         return Err(Error::forbidden(
             "session_required",

@@ -8,7 +8,7 @@
 pub use crate::store::api_keys::ApiKey;
 
 use super::organizations::reach;
-use super::permissions::Action;
+use super::permissions::{Action, may};
 use super::{Ctx, Error, FieldError, Services, access};
 use crate::model::actor::Actor;
 use crate::model::event::EventKind;
@@ -79,15 +79,13 @@ pub async fn create(
 ) -> Result<(ApiKey, Token), Error> {
     let scope = reach(services, ctx, organization, Action::WriteApiKeys).await?;
     let (name, scopes) = check(&new, ctx.now)?;
-    if scopes.contains(Scope::Trust) && matches!(ctx.actor, Actor::Person { .. }) {
-        return Err(Error::forbidden(
-            "step_up_required",
-            "The scope \"trust\" lets a key change whom the organization trusts: ask the operator for such a key, or \
-             make it with a key that has the scope.",
-        ));
+    // A key that may change trust is made by who may, or by a key that has the scope itself.
+    let trusted = scopes.contains(Scope::Trust) && matches!(ctx.actor, Actor::Person { .. });
+    if trusted {
+        may(ctx, organization, Action::ChangeTrust)?;
     }
     let tx = services.begin().await?;
-    let maker = access::maker(&tx, ctx, scope, Role::Admin).await?;
+    let maker = access::maker(&tx, ctx, scope, if trusted { Role::Owner } else { Role::Admin }).await?;
     if let Some(own) = &maker.key {
         if !scopes.is_subset(&own.scopes) {
             let missing = ScopeSet::new(scopes.iter().filter(|scope| !own.scopes.contains(*scope)));

@@ -142,6 +142,7 @@ pub async fn open(
         own_page: false,
         return_to: None,
         test: Some(test.id),
+        step_up: false,
     };
     let (attempt, begun) = prepare(services, ctx, &row, going).await?;
     let tx = services.begin().await?;

@@ -159,6 +159,7 @@ async fn alive(
         organization: session.organization_id,
         role: member.role,
         session: session.id,
+        stepped_up_at: session.stepped_up_at,
     };
     let authenticated = Authenticated {
         _permit: permit,

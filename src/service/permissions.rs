@@ -1,7 +1,7 @@
 //! Who may do what: the whole table on one screen. Every use case of the REST API asks [`may`] first and gets the
 //! [`TenantScope`] that its queries need; without asking there is no scope.
 
-use super::{Ctx, Error};
+use super::{Ctx, Error, step_up};
 use crate::model::actor::Actor;
 use crate::model::dns_name::DomainName;
 use crate::model::id::{DirectoryId, OrganizationId};
@@ -84,19 +84,15 @@ pub fn may(ctx: &Ctx, organization: OrganizationId, action: Action) -> Result<Te
                 ))
             }
         }
-        Actor::Person { organization: own, role: has, .. } if *own == organization => {
+        Actor::Person { organization: own, role: has, stepped_up_at, .. } if *own == organization => {
             if *has < role {
                 return Err(Error::forbidden(
                     "role_too_low",
                     format!("This needs the role {role} in the organization; yours is {has}."),
                 ));
             }
-            if action == Action::ChangeTrust {
-                // Rule 10a asks for an owner's step-up, which a session alone is not.
-                return Err(Error::forbidden(
-                    "step_up_required",
-                    "This changes whom the organization trusts: use an API key with the scope \"trust\", or ask the operator.",
-                ));
+            if action == Action::ChangeTrust && !step_up::counts(*stepped_up_at, ctx.now) {
+                return Err(step_up::required());
             }
             Ok(TenantScope::established(organization))
         }

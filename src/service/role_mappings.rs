@@ -106,7 +106,9 @@ fn check_names(names: Vec<NamedEntry>) -> Result<BTreeMap<(String, Role), String
             errors.push(FieldError {
                 field: format!("named.{index}.group"),
                 code: "name_invalid",
-                message: format!("A group's name has 1 to {LONGEST_NAME} characters and no control characters."),
+                message: format!(
+                    "A group's name has 1 to {LONGEST_NAME} characters and no control characters."
+                ),
             });
         }
         if role == Role::Owner {
@@ -121,7 +123,8 @@ fn too_high(field: String) -> FieldError {
     FieldError {
         field,
         code: "role_too_high",
-        message: "A group gives the role admin at most; owners are made by owners and the operator.".to_owned(),
+        message: "A group gives the role admin at most; owners are made by owners and the operator."
+            .to_owned(),
     }
 }
 
@@ -140,9 +143,8 @@ fn check(entries: Vec<Entry>) -> Result<BTreeSet<Entry>, Error> {
         return Err(Error::field("mappings", "too_many", message));
     }
     let owners = entries.iter().enumerate().filter(|(_, (_, role))| *role == Role::Owner);
-    let errors: Vec<FieldError> = owners
-        .map(|(index, _)| too_high(format!("mappings.{index}.role")))
-        .collect();
+    let errors: Vec<FieldError> =
+        owners.map(|(index, _)| too_high(format!("mappings.{index}.role"))).collect();
     if errors.is_empty() { Ok(entries.into_iter().collect()) } else { Err(Error::Invalid(errors)) }
 }
 

@@ -9,14 +9,14 @@
 
 use super::{Ctx, Error, Services};
 use crate::model::email::EmailAddress;
-use crate::protocol::scim::name::fold;
 use crate::model::event::{EventKind, NewEvent};
 use crate::model::id::UserId;
 use crate::model::state::Role;
 use crate::model::tenant::TenantScope;
+use crate::protocol::scim::name::fold;
 use crate::store::domains::Domain;
-pub(super) use crate::store::role_mappings::People;
 use crate::store::role_mapping_names::NamedRole;
+pub(super) use crate::store::role_mappings::People;
 use crate::store::role_mappings::Standing;
 use crate::store::{self, Tx};
 use serde_json::json;

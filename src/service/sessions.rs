@@ -32,6 +32,8 @@ pub struct Opening {
     pub authn_at: Timestamp,
     /// When the IdP wants the session to end.
     pub not_after: Option<Timestamp>,
+    /// When the person was there for it, to an IdP that was asked not to take its own session for it.
+    pub stepped_up_at: Option<Timestamp>,
 }
 
 /// When a session made now ends: the earliest of what the IdP says, the organization's own maximum (in seconds) and
@@ -93,6 +95,7 @@ pub(super) fn fresh(
         last_seen_at: now,
         expires_at: end_of(services, own_lifetime, opening.not_after, now),
         ended_at: None,
+        stepped_up_at: opening.stepped_up_at,
     };
     (token, session)
 }

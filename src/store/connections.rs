@@ -84,7 +84,7 @@ pub async fn find_version_and_attempt(
             a.browser_hash AS a_browser_hash, a.session_id AS a_session_id, a.own_page AS a_own_page,
             a.return_to AS a_return_to, a.created_at AS a_created_at, a.expires_at AS a_expires_at,
             a.consumed_at AS a_consumed_at, a.outcome AS a_outcome, a.detail AS a_detail,
-            a.test_id AS a_test_id
+            a.test_id AS a_test_id, a.step_up AS a_step_up
          FROM saml_connections c
          LEFT JOIN sign_in_attempts a ON a.connection_id = c.id AND a.request_hash = $2
          WHERE c.id = $1",

@@ -13,7 +13,7 @@ use crate::model::tenant::TenantScope;
 use crate::model::time::Timestamp;
 use sea_orm::sea_query::{DynIden, Expr, IntoIden, LockType, Query};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder,
 };
 
 fn of(scope: TenantScope) -> Condition {
@@ -81,6 +81,20 @@ pub async fn find_by_user(
         .filter(Column::ConnectionId.eq(connection))
         .filter(Column::UserId.eq(user))
         .one(conn.inner())
+        .await?)
+}
+
+/// All links of a user in the organization, the one that was used last first.
+pub async fn list_of_user(
+    conn: &impl Conn,
+    scope: TenantScope,
+    user: UserId,
+) -> Result<Vec<Link>, StoreError> {
+    Ok(Entity::find()
+        .filter(of(scope))
+        .filter(Column::UserId.eq(user))
+        .order_by_desc(Column::LastUsedAt)
+        .all(conn.inner())
         .await?)
 }
 

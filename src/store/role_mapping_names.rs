@@ -9,8 +9,8 @@ use super::{Conn, Tx};
 use crate::model::state::Role;
 use crate::model::tenant::TenantScope;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,
-    QueryOrder, Statement,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
+    QueryFilter, QueryOrder, Statement,
 };
 
 /// A group, by whatever an assertion may call it, and a role that it gives.
@@ -35,10 +35,7 @@ pub async fn list(conn: &impl Conn, scope: TenantScope) -> Result<Vec<RoleMappin
 
 /// Makes these all the names of the organization's mapping.
 pub async fn replace(tx: &Tx, scope: TenantScope, rows: Vec<RoleMappingName>) -> Result<(), StoreError> {
-    Entity::delete_many()
-        .filter(Column::OrganizationId.eq(scope.organization()))
-        .exec(tx.inner())
-        .await?;
+    Entity::delete_many().filter(Column::OrganizationId.eq(scope.organization())).exec(tx.inner()).await?;
     if !rows.is_empty() {
         let rows = rows.into_iter().map(|row| row.into_active_model().reset_all());
         Entity::insert_many(rows).exec_without_returning(tx.inner()).await?;

@@ -70,6 +70,22 @@ pub async fn touch(
     Ok(())
 }
 
+/// Notes that the person behind a session was there at this time.
+pub async fn step_up(
+    conn: &impl Conn,
+    scope: TenantScope,
+    id: SessionId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::SteppedUpAt, at.into())
+        .filter(Column::Id.eq(id))
+        .filter(Column::OrganizationId.eq(scope.organization()))
+        .exec(conn.inner())
+        .await?;
+    Ok(())
+}
+
 async fn end_where(conn: &impl Conn, condition: Condition, now: Timestamp) -> Result<u64, StoreError> {
     let done = Entity::update_many()
         .col_expr(Column::EndedAt, now.into())

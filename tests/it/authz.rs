@@ -158,6 +158,7 @@ fn rows() -> BTreeMap<&'static str, (For, Value)> {
         ("list_events", (Admins(&["event:read"]), none())),
         ("get_me", (Anybody(&[]), none())),
         ("end_my_session", (People, none())),
+        ("step_up", (People, json!({}))),
         ("create_access_token", (People, none())),
     ])
 }

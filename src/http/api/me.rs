@@ -4,10 +4,16 @@ use super::Tag;
 use super::answer::{Answer, Listed};
 use super::caller::Caller;
 use super::dto::Time;
+use crate::http::pages::cookies;
+use crate::http::payload::JsonBody;
 use crate::model::actor::Actor;
 use crate::model::scope::Scope;
 use crate::model::state::{Role, SignInMethod};
-use crate::service::{me, organizations};
+use crate::model::time::Timestamp;
+use crate::service::sign_in::ReturnTo;
+use crate::service::{Error, me, organizations, step_up};
+use poem::Request;
+use poem::http::header;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 
@@ -45,6 +51,32 @@ pub struct SignedInView {
     pub authn_context: Option<String>,
     /// When the session ends at the latest.
     pub expires_at: Time,
+    /// When the person last stepped up; it counts for ten minutes.
+    pub stepped_up_at: Option<Time>,
+}
+
+/// Where to go afterwards.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+pub struct StepUpRequest {
+    /// A path here, or an address that people may be sent back to; `/signed-in` if absent.
+    pub return_to: Option<String>,
+}
+
+/// How to step up.
+#[derive(Object)]
+#[oai(rename = "StepUp")]
+pub struct StepUpView {
+    /// To be opened in the browser that the person is signed in in.
+    pub login_url: String,
+}
+
+/// A step-up to be made in the browser.
+#[derive(ApiResponse)]
+pub enum StepUpBegun {
+    /// Where the browser goes.
+    #[oai(status = 200)]
+    Ok(Json<StepUpView>, #[oai(header = "Set-Cookie")] Option<String>),
 }
 
 /// Who calls.
@@ -117,6 +149,7 @@ impl MeApi {
                         at: session.authn_at.to_datetime(),
                         authn_context: session.authn_context.clone(),
                         expires_at: session.expires_at.to_datetime(),
+                        stepped_up_at: session.stepped_up_at.map(Timestamp::to_datetime),
                     }),
                     ..MeView::new(CallerKind::User)
                 }
@@ -143,6 +176,46 @@ impl MeApi {
             });
         }
         Ok(Listed::Ok(Json(view)))
+    }
+
+    /// Step up
+    ///
+    /// What changes whom the organization trusts asks its owner, in a session, for a fresh sign-in at the identity provider
+    /// within the last ten minutes (403 `step_up_required`). `login_url` is that sign-in: it asks the identity provider
+    /// not to take its own session for it (`ForceAuthn`), and the session counts as stepped up when the same person comes
+    /// back with a fresh `AuthnInstant`. With the session cookie it leads to the identity provider at once; with an access
+    /// token to our page `/step-up`, which the person opens in the browser that they are signed in in. 409
+    /// `step_up_unavailable` for somebody who is connected to no active connection.
+    #[oai(path = "/step-up", method = "post", operation_id = "step_up")]
+    async fn step_up(
+        &self,
+        request: &Request,
+        caller: Caller,
+        body: JsonBody<StepUpRequest>,
+    ) -> Answer<StepUpBegun> {
+        let wanted = body.0.return_to;
+        let return_to = wanted.as_deref().map(ReturnTo::parse).transpose();
+        let return_to = return_to.map_err(|error| {
+            Error::field(
+                "return_to",
+                "return_to_refused",
+                format!("After this nobody is sent to another site: {error}."),
+            )
+        })?;
+        let (services, state) = (caller.services(), caller.state());
+        if request.header(header::AUTHORIZATION).is_some() {
+            step_up::connection(services, &caller.ctx).await?;
+            let mut login_url = services.settings.url("/step-up");
+            if let Some(to) = &return_to {
+                let mut query = url::form_urlencoded::Serializer::new(String::new());
+                login_url = format!("{login_url}?{}", query.append_pair("return_to", to.as_str()).finish());
+            }
+            return Ok(StepUpBegun::Ok(Json(StepUpView { login_url }), None));
+        }
+        let browser = cookies::read(request, cookies::browser_cookie(state));
+        let begun = step_up::begin(services, &caller.ctx, browser.as_deref(), return_to).await?;
+        let cookie = cookies::browser(state, &begun.browser);
+        Ok(StepUpBegun::Ok(Json(StepUpView { login_url: begun.redirect }), Some(cookie)))
     }
 
     /// Sign out

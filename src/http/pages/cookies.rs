@@ -72,9 +72,14 @@ pub fn set_way(state: &State, response: &mut Response, way: ConnectionId) {
     add(response, &session_text(way_cookie(state), &way.to_string(), state.https, &end));
 }
 
+/// What binds the browser, as the text of a `Set-Cookie`.
+pub fn browser(state: &State, token: &Token) -> String {
+    browser_text(browser_cookie(state), token.reveal(), state.https)
+}
+
 /// Binds the browser.
 pub fn set_browser(state: &State, response: &mut Response, token: &Token) {
-    add(response, &browser_text(browser_cookie(state), token.reveal(), state.https));
+    add(response, &browser(state, token));
 }
 
 #[cfg(test)]

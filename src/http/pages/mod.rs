@@ -6,6 +6,7 @@ mod invite;
 mod login;
 mod problems;
 mod session;
+mod step_up;
 
 use super::extract::client_ip::ClientIp;
 use super::limits::{address_key, enforce};
@@ -162,10 +163,12 @@ pub fn add_to(tree: Route, doors: &Doors) -> Route {
     let own = || SameOrigin::always(doors.state.origin.clone(), dialect());
     let login = Methods::new().get(login::show).post(login::submit);
     let logout = Methods::new().get(session::confirm).post(session::sign_out);
+    let step_up = Methods::new().get(step_up::show).post(step_up::submit);
     let invite = Methods::new().get(invite::show).post(invite::accept);
     tree.at("/", dress.on(Methods::new().get(session::root)))
         .at("/login", dress.on(login.with(own())))
         .at("/logout", dress.on(logout.with(own())))
+        .at("/step-up", dress.on(step_up.with(own())))
         .at("/invite", dress.on(invite.with(own())))
         .at("/problems", dress.on(Methods::new().get(problems::index)))
         .at("/problems/:code", dress.on(Methods::new().get(problems::show)))

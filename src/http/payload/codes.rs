@@ -312,8 +312,13 @@ pub const KNOWN: &[Known] = &[
     ),
     known(
         "step_up_required",
-        "This changes whom the organization trusts, which a session alone is not enough for.",
-        "Use an API key with the scope trust, or ask the operator.",
+        "This changes whom the organization trusts, which a session alone is not enough for: its owner has to step up, by a fresh sign-in at the IdP, at most ten minutes before.",
+        "Send POST /api/v1/me/step-up and open its login_url, or open /step-up in the browser; then send the request again. An API key with the scope trust and the operator need no step-up.",
+    ),
+    known(
+        "step_up_unavailable",
+        "A step-up is a fresh sign-in at the IdP, and the person is connected to none that is active here.",
+        "Sign in through SAML first, at our sign-in page in the same browser; or use an API key with the scope trust.",
     ),
     known(
         "test_link_over",

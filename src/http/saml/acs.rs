@@ -65,6 +65,7 @@ pub async fn consume(request: &Request, body: Body) -> Result<Response> {
             cookies::set_session(state, &mut answer, &token);
             Ok(answer)
         }
+        Outcome::SteppedUp { return_to } => see_other(return_to.as_deref().unwrap_or(HOME)),
         Outcome::Refused(refusal) => {
             if refusal.code == DECRYPTION_FAILED {
                 failures.overdraw(&connection.uuid(), 1);

@@ -2,38 +2,13 @@
 //! what it means, and what an administrator changes. The refusal's page, the sign-in log and the page
 //! `/problems/{code}` are all written from it; a test compares it with the codes that exist.
 
+mod field;
+
+pub use field::Field;
+
 use crate::model::sign_in::SignInStep::Attributes as Attribute;
 use crate::model::sign_in::SignInStep::{self, Checks, Decryption, Match, Person, Response, Signature};
 use crate::protocol::saml::Console;
-
-/// A field of an IdP's console.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
-    Audience,
-    Acs,
-    Issuer,
-    Certificate,
-    Algorithm,
-    Signing,
-    Encryption,
-    Attributes,
-}
-
-impl Field {
-    /// What this IdP calls it, and where it stands.
-    pub fn at(self, console: Console) -> &'static str {
-        match self {
-            Self::Audience => console.audience_field(),
-            Self::Acs => console.acs_field(),
-            Self::Issuer => console.issuer_field(),
-            Self::Certificate => console.certificate_field(),
-            Self::Algorithm => console.algorithm_field(),
-            Self::Signing => console.signing_field(),
-            Self::Encryption => console.encryption_field(),
-            Self::Attributes => console.attributes_field(),
-        }
-    }
-}
 
 /// A code, and all that is said of it.
 #[derive(Debug, Clone, Copy)]
@@ -564,6 +539,36 @@ pub const CODES: &[Code] = &[
         None,
     ),
     saml(
+        "step_up_stale",
+        Person,
+        (
+            "Your identity provider did not ask you to sign in again, and that was needed here. You are still signed in as before.",
+            "Sign out at your identity provider, then try again.",
+        ),
+        "For a step-up the IdP is asked by ForceAuthn to have the person sign in again; its AuthnInstant says that it took an earlier sign-in.",
+        "Have the IdP honor ForceAuthn for this application. If the clocks of the IdP and of this server differ, set them right.",
+        None,
+    ),
+    saml(
+        "step_up_other_person",
+        Person,
+        (
+            "You signed in at your identity provider with another account than here. You are still signed in as before.",
+            "Try again, with the account that you are signed in with here.",
+        ),
+        "The assertion that came back from a step-up is about somebody else than the person of the session, or about nobody who is linked.",
+        "The person signs in at the IdP with the account that they are signed in with here.",
+        None,
+    ),
+    saml(
+        "step_up_session_over",
+        Person,
+        ("Your session ended in the meantime.", "Sign in again, then try once more."),
+        "The session that was to be stepped up has ended.",
+        "Nothing: the person signs in again.",
+        None,
+    ),
+    saml(
         "jit_off",
         Person,
         (
@@ -577,41 +582,4 @@ pub const CODES: &[Code] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    /// The codes that two functions give, read from their sources: an enum cannot be walked.
-    fn existing() -> BTreeSet<&'static str> {
-        let sources = [include_str!("refusal.rs"), include_str!("../../protocol/saml/refusal.rs")];
-        let mut found = BTreeSet::new();
-        for source in sources {
-            let body = source.split("pub fn code(&self)").nth(1).expect("a function that gives codes");
-            let body = body.split("\n    }\n").next().unwrap_or_default();
-            found.extend(body.lines().filter_map(|line| {
-                let (_, rest) = line.split_once("=> \"")?;
-                rest.split_once('"').map(|(code, _)| code)
-            }));
-        }
-        found
-    }
-
-    #[test]
-    fn each_code_is_in_the_table_once() {
-        let table: BTreeSet<&str> = CODES.iter().map(|code| code.code).collect();
-        assert_eq!(table.len(), CODES.len(), "a code stands twice");
-        let existing = existing();
-        assert!(existing.len() > 40, "{existing:?}");
-        assert_eq!(table, existing);
-    }
-
-    #[test]
-    fn each_fix_names_the_field_of_the_console() {
-        for code in CODES {
-            assert_eq!(code.fix.contains("{field}"), code.field.is_some(), "{}", code.code);
-            for text in [code.plain, code.check, code.meaning, &code.fix_at(Console::Okta)] {
-                assert!(text.ends_with('.') && !text.contains("{field}"), "{}: {text}", code.code);
-            }
-        }
-    }
-}
+mod tests;

@@ -13,6 +13,7 @@ mod person;
 mod record;
 pub mod refusal;
 mod return_to;
+mod step_up;
 pub mod test;
 mod unsolicited;
 mod verify;
@@ -122,6 +123,7 @@ pub async fn begin(services: &Services, ctx: &Ctx, start: Start<'_>) -> Result<B
         own_page: start.own_page,
         return_to: start.return_to,
         test: None,
+        step_up: false,
     };
     let (attempt, begun) = prepare(services, ctx, &connection, going).await?;
     let tx = services.begin().await?;
@@ -140,6 +142,8 @@ pub(super) struct Going<'a> {
     pub return_to: Option<ReturnTo>,
     /// The test that this is, if it is one.
     pub test: Option<ConnectionTestId>,
+    /// Whether it is only to show that the person of the session is there.
+    pub step_up: bool,
 }
 
 /// An attempt that is still to be written, and where to send the browser.
@@ -174,6 +178,7 @@ pub(super) async fn prepare(
         outcome: None,
         detail: None,
         test_id: going.test,
+        step_up: going.step_up,
     };
     let urls = connections::sp_urls(&services.settings, connection.id);
     let key = verify::request_key(services, connection, ctx.now).await?;
@@ -183,7 +188,7 @@ pub(super) async fn prepare(
         sp_entity_id: &urls.entity_id,
         acs_url: &urls.acs_url,
         sso_url: &connection.sso_url,
-        force_authn: connection.force_authn,
+        force_authn: connection.force_authn || going.step_up,
         name_id_format: connection.name_id_format.map(SamlNameIdFormat::uri),
         authn_contexts: &connections::options::authn_contexts(connection)?,
         key: key.as_ref(),
@@ -227,6 +232,11 @@ pub enum Outcome {
     Refused(Refusal),
     /// It was a test, and nobody was signed in.
     Tested(Box<Tested>),
+    /// In the session that there was, whose person has shown to be there.
+    SteppedUp {
+        /// Where to go now.
+        return_to: Option<String>,
+    },
 }
 
 /// What stops a sign-in.
@@ -328,6 +338,10 @@ pub async fn complete(services: &Services, ctx: &Ctx, posted: Posted<'_>) -> Res
             record.signed_in();
             Ok(Outcome::SignedIn { token, return_to })
         }
+        Ok(Outcome::SteppedUp { return_to }) => {
+            record.signed_in();
+            Ok(Outcome::SteppedUp { return_to })
+        }
         Ok(Outcome::Refused(refusal)) => Ok(Outcome::Refused(refusal)),
         Err(Stop::Refused(reason)) => Ok(Box::pin(record.refused(reason, session)).await?),
         Err(Stop::Store(error)) => Err(error.into()),
@@ -396,6 +410,9 @@ async fn enter(
     let entry = Entry { services, ctx: ctx.acting(idp), scope, connection, attempt, unsolicited, verified };
     if is_test {
         return Box::pin(entry.rehearse(trace)).await;
+    }
+    if entry.attempt.step_up {
+        return Box::pin(entry.step_up(trace)).await;
     }
     let present = sessions::of_cookie(services, brought.session, ctx.now).await?.map(|session| session.id);
     let (token, admitted) = match entry.admit_known(present).await? {
@@ -480,6 +497,9 @@ impl Entry<'_> {
             authn_context: assertion.authn_context_class_ref().map(kept),
             authn_at: assertion.authn_instant().into(),
             not_after: assertion.session_not_on_or_after().map(Timestamp::from),
+            stepped_up_at: (self.connection.force_authn && !self.unsolicited)
+                .then(|| self.fresh_at())
+                .flatten(),
         }
     }
 

@@ -114,6 +114,18 @@ impl Entry<'_> {
         Ok(domains.into_iter().filter(verified).map(|d| d.name.to_string()).collect())
     }
 
+    /// The member whom the subject is linked to, if it is linked and the person may enter; nothing is changed.
+    pub(super) async fn known_person(&self, tx: &Tx) -> Result<Option<Member>, Stop> {
+        self.serves(tx, &self.verified.address).await?;
+        let (connection, subject) = (self.connection.id, self.verified.subject.as_str());
+        let Some(holder) = store::links::lock_holder(tx, self.scope, connection, subject).await? else {
+            return Ok(None);
+        };
+        may_enter(&holder.member, holder.directory_active)?;
+        let theirs = holder.link.immutable || holder.user.email.as_ref() == Some(&self.verified.address);
+        Ok(theirs.then_some(holder.member))
+    }
+
     /// Somebody who signed in here before.
     async fn linked(&self, tx: &Tx, holder: Holder) -> Result<Person, Stop> {
         let Holder { link, user, member, directory_active } = holder;

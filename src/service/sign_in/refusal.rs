@@ -53,6 +53,12 @@ pub enum Reason {
     LinkPending(Box<Wanted>),
     /// An administrator said that it is not this member.
     LinkDismissed,
+    /// The IdP took its own session for a step-up.
+    StepUpStale { asked: Timestamp, found: Timestamp },
+    /// Somebody else than the person of the session came back from a step-up.
+    StepUpOtherPerson,
+    /// The session ended during its step-up.
+    StepUpSessionOver,
     /// Nobody is made just in time.
     JitOff { how: &'static str },
 }
@@ -81,6 +87,9 @@ impl Reason {
             Self::FirstLinkOff => "first_link_off",
             Self::LinkPending(_) => "link_pending",
             Self::LinkDismissed => "link_dismissed",
+            Self::StepUpStale { .. } => "step_up_stale",
+            Self::StepUpOtherPerson => "step_up_other_person",
+            Self::StepUpSessionOver => "step_up_session_over",
             Self::JitOff { .. } => "jit_off",
         }
     }
@@ -135,6 +144,14 @@ impl Reason {
                 }
             }
             .to_owned(),
+            Self::StepUpStale { asked, found } => format!(
+                "expected that the person signed in at the IdP after we asked at {asked} (ForceAuthn), found an \
+                 AuthnInstant of {found}"
+            ),
+            Self::StepUpOtherPerson => {
+                "the assertion is not about the person of the session that was to be stepped up".to_owned()
+            }
+            Self::StepUpSessionOver => "the session that was to be stepped up has ended".to_owned(),
             Self::LinkDismissed => {
                 "an administrator dismissed the link between this subject and the member with this address"
                     .to_owned()
@@ -192,6 +209,14 @@ impl Reason {
                 "If it is the same person, confirm the pending link, then the person signs in again; if it is somebody \
                  else, dismiss it and give one of the two another address."
             }
+            Self::StepUpStale { .. } => {
+                "Have the IdP honor ForceAuthn: it must ask the person again, and say when in AuthnInstant. If the clocks \
+                 differ, set them right."
+            }
+            Self::StepUpOtherPerson => {
+                "The person signs in at the IdP with the account that they are signed in with here."
+            }
+            Self::StepUpSessionOver => "The person signs in again, then steps up once more.",
             Self::LinkDismissed => {
                 "If it is the same person after all, confirm the link that was dismissed; else give one of the two \
                  another address."

@@ -39,5 +39,6 @@ pub(super) fn attempt(
         outcome: None,
         detail: None,
         test_id: None,
+        step_up: false,
     }
 }

@@ -25,6 +25,8 @@ pub struct Model {
     pub last_seen_at: Timestamp,
     pub expires_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+    /// When the person last proved to be there, to the IdP that was asked not to take its own session for it.
+    pub stepped_up_at: Option<Timestamp>,
 }
 
 /// Tables are joined by name where they are joined at all.

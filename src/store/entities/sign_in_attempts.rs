@@ -27,6 +27,8 @@ pub struct Model {
     pub detail: Option<String>,
     /// Of a test sign-in: it signs nobody in.
     pub test_id: Option<ConnectionTestId>,
+    /// A step-up of the session: it signs nobody else in.
+    pub step_up: bool,
 }
 
 /// Tables are joined by name where they are joined at all.

@@ -112,7 +112,7 @@ on_both! {
         let (admin, cookie) = signed_in(&app, &org, "admin@acme.test", "admin").await;
         let (_, owner) = signed_in(&app, &org, "owner@acme.test", "owner").await;
         let trust = json!({ "name": "x", "scopes": ["trust"] });
-        app.post(&keys(&org)).session(&cookie).json(&trust).send().await.problem(403, "step_up_required");
+        app.post(&keys(&org)).session(&cookie).json(&trust).send().await.problem(403, "role_too_low");
         app.post(&keys(&org)).session(&owner).json(&trust).send().await.problem(403, "step_up_required");
 
         let body = json!({ "name": "first", "scopes": ["api_key:write", "organization:read"] });

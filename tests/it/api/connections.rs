@@ -151,6 +151,7 @@ async fn signed_in(app: &TestApp, organization: &str, connection: ConnectionId) 
         last_seen_at: now,
         expires_at: now.plus(Duration::from_hours(1)),
         ended_at: None,
+        stepped_up_at: None,
     };
     store::sessions::insert(&tx, session).await.expect("a session");
     tx.commit().await.expect("committed");

@@ -45,7 +45,7 @@ impl Tenant {
 
 impl Person {
     /// Asks for a test and opens its link.
-    async fn open_test(&mut self, app: &TestApp, tenant: &Tenant) -> Begun {
+    pub async fn open_test(&mut self, app: &TestApp, tenant: &Tenant) -> Begun {
         // One test is newer than another by the clock, which stands still otherwise.
         app.clock.advance(Duration::from_secs(1));
         let link = tenant.test_link(app).await;

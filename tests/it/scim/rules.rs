@@ -31,6 +31,7 @@ async fn session(app: &TestApp, org: &str, user: &str) -> String {
         last_seen_at: now,
         expires_at: now.plus(Duration::from_hours(1)),
         ended_at: None,
+        stepped_up_at: None,
     };
     let tx = services.begin().await.expect("a transaction");
     store::sessions::insert(&tx, row).await.expect("inserted");

@@ -58,6 +58,7 @@ pub async fn session_of(
         last_seen_at: now,
         expires_at: now.plus(lifetime),
         ended_at: None,
+        stepped_up_at: None,
     };
     let tx = services.begin().await.expect("a transaction");
     store::sessions::insert(&tx, row).await.expect("a session");
