@@ -5,6 +5,8 @@
 //! of them.
 //!
 //! A step-up is an attempt of its own kind; what came of it stands with the session.
+//!
+//! `connection_drafts` holds what an active connection is to trust, once somebody who may change trust says so.
 
 crate::step!(
     "m0016_linking",
@@ -37,12 +39,23 @@ crate::step!(
             created_at BIGINT NOT NULL,
             CONSTRAINT role_mapping_names_pkey PRIMARY KEY (organization_id, name_key, role)
         )",
+        "CREATE TABLE connection_drafts (
+            connection_id {uuid} NOT NULL CONSTRAINT connection_drafts_pkey PRIMARY KEY,
+            organization_id {uuid} NOT NULL,
+            facts {json} NOT NULL,
+            drafted_by TEXT,
+            created_at BIGINT NOT NULL,
+            version BIGINT NOT NULL
+        )",
+        "ALTER TABLE connection_tests ADD COLUMN of_draft BOOLEAN NOT NULL DEFAULT FALSE",
         "ALTER TABLE sign_in_attempts ADD COLUMN step_up BOOLEAN NOT NULL DEFAULT FALSE",
         "ALTER TABLE sessions ADD COLUMN stepped_up_at BIGINT",
     ],
     down: &[
         "ALTER TABLE sessions DROP COLUMN stepped_up_at",
         "ALTER TABLE sign_in_attempts DROP COLUMN step_up",
+        "ALTER TABLE connection_tests DROP COLUMN of_draft",
+        "DROP TABLE connection_drafts",
         "DROP TABLE role_mapping_names",
         "DROP TABLE pending_links",
     ],

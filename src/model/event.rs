@@ -21,6 +21,9 @@ words!(
         DomainContested = "domain.contested",
         ConnectionCreated = "saml_connection.created",
         ConnectionUpdated = "saml_connection.updated",
+        /// A change of what an active connection trusts waits for somebody who may change trust.
+        ConnectionChangeDrafted = "saml_connection.change_drafted",
+        ConnectionChangeDropped = "saml_connection.change_dropped",
         /// A test sign-in ended; nobody was signed in by it.
         ConnectionTested = "saml_connection.tested",
         ConnectionActivated = "saml_connection.activated",

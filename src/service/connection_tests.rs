@@ -6,7 +6,7 @@
 
 pub use crate::store::connection_tests::ConnectionTest;
 
-use super::connections::{self, Connection, facts};
+use super::connections::{self, Connection, drafts, facts};
 use super::permissions::{Action, may};
 use super::sign_in::{Begun, Going, prepare};
 use super::{Ctx, Error, Services, sessions};
@@ -61,7 +61,8 @@ pub fn trust(connection: &Connection) -> Result<String, Error> {
     }))
 }
 
-/// Asks for a test: the link is good for one browser, once, for [`LINK_LIFETIME`].
+/// Asks for a test of a connection, or of its drafted change: the link is good for one browser, once, for
+/// [`LINK_LIFETIME`].
 ///
 /// # Errors
 /// 409 `connection_incomplete` while the connection does not know its IdP; [`Error::Forbidden`].
@@ -70,10 +71,14 @@ pub async fn ask(
     ctx: &Ctx,
     organization: OrganizationId,
     id: ConnectionId,
+    of_draft: bool,
 ) -> Result<Asked, Error> {
     let scope = may(ctx, organization, Action::WriteConnections)?;
     let connection = store::connections::find(&services.db, scope, id).await?.ok_or_else(missing)?;
     complete(&connection)?;
+    if of_draft && drafts::tried(services, &connection, ctx.now).await?.is_none() {
+        return Err(Error::not_found("draft of this SAML connection"));
+    }
     let link = Token::generate(TokenKind::TestLink, &*services.random);
     let expires_at = ctx.now.plus(LINK_LIFETIME);
     let test = ConnectionTest {
@@ -88,6 +93,7 @@ pub async fn ask(
         passed: false,
         trust: None,
         report: None,
+        of_draft,
     };
     let tx = services.begin().await?;
     store::connection_tests::insert(&tx, test).await?;
@@ -133,7 +139,10 @@ pub async fn open(
     let test = store::connection_tests::find_by_link(&services.db, connection, &link.hash(), ctx.now).await?;
     let test = test.ok_or_else(over)?;
     let scope = TenantScope::established(test.organization_id);
-    let row = store::connections::find(&services.db, scope, connection).await?.ok_or_else(over)?;
+    let mut row = store::connections::find(&services.db, scope, connection).await?.ok_or_else(over)?;
+    if test.of_draft {
+        row = drafts::tried(services, &row, ctx.now).await?.ok_or_else(over)?;
+    }
     complete(&row)?;
     let session = sessions::of_cookie(services, session, ctx.now).await?;
     let going = Going {

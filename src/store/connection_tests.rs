@@ -38,6 +38,15 @@ pub async fn find_by_link(
         .await?)
 }
 
+/// A test of the organization.
+pub async fn find(
+    conn: &impl Conn,
+    scope: TenantScope,
+    id: ConnectionTestId,
+) -> Result<Option<ConnectionTest>, StoreError> {
+    Ok(Entity::find_by_id(id).filter(of(scope)).one(conn.inner()).await?)
+}
+
 /// Uses a link up; `false` if somebody else did.
 pub async fn open(
     conn: &impl Conn,

@@ -8,6 +8,7 @@ use super::entities::{directory_users, members, users};
 use super::error::StoreError;
 use super::members::Member;
 use super::users::User;
+use crate::model::email::EmailAddress;
 use crate::model::id::{ConnectionId, LinkId, UserId};
 use crate::model::tenant::TenantScope;
 use crate::model::time::Timestamp;
@@ -150,6 +151,29 @@ pub async fn delete_of_user(conn: &impl Conn, scope: TenantScope, user: UserId) 
     let done =
         Entity::delete_many().filter(of(scope)).filter(Column::UserId.eq(user)).exec(conn.inner()).await?;
     Ok(done.rows_affected)
+}
+
+/// Deletes the links at a connection of a subject, and of whoever has an address: for a look at what would happen
+/// without them.
+pub async fn delete_of_person(
+    conn: &impl Conn,
+    scope: TenantScope,
+    connection: ConnectionId,
+    subject: &str,
+    address: &EmailAddress,
+) -> Result<(), StoreError> {
+    let holder = super::users::find_by_email(conn, address).await?;
+    let mut whose = Condition::any().add(Column::Subject.eq(subject));
+    if let Some(user) = holder {
+        whose = whose.add(Column::UserId.eq(user.id));
+    }
+    Entity::delete_many()
+        .filter(of(scope))
+        .filter(Column::ConnectionId.eq(connection))
+        .filter(whose)
+        .exec(conn.inner())
+        .await?;
+    Ok(())
 }
 
 /// Deletes all links at a connection; tells how many there were.

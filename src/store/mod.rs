@@ -5,6 +5,7 @@
 //! Every query of an organization's rows takes a [`TenantScope`](crate::model::tenant::TenantScope) first.
 
 pub mod api_keys;
+pub mod connection_drafts;
 pub mod connection_tests;
 pub mod connections;
 mod copy;

@@ -60,6 +60,17 @@ fn rows() -> BTreeMap<&'static str, (For, Value)> {
         ),
         ("test_saml_connection", (Admins(&["saml_connection:write"]), none())),
         ("get_saml_connection_test", (Admins(&["saml_connection:read"]), none())),
+        (
+            "draft_saml_connection",
+            (Admins(&["saml_connection:write"]), json!({ "sso_url": "https://idp.acme.test/sso" })),
+        ),
+        ("get_saml_connection_draft", (Admins(&["saml_connection:read"]), none())),
+        ("drop_saml_connection_draft", (Admins(&["saml_connection:write"]), none())),
+        ("test_saml_connection_draft", (Admins(&["saml_connection:write"]), none())),
+        (
+            "activate_saml_connection_draft",
+            (Admins(&["saml_connection:write", "trust"]), json!({ "skip_test": true })),
+        ),
         ("list_sign_ins", (Admins(&["saml_connection:read"]), none())),
         ("get_sign_in", (Admins(&["saml_connection:read"]), none())),
         ("deactivate_saml_connection", (Admins(&["saml_connection:write"]), none())),

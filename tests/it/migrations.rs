@@ -83,6 +83,7 @@ async fn entities_fit(backend: Backend) {
     }
     check_all!(
         api_keys,
+        connection_drafts,
         connection_tests,
         deactivation_waves,
         directories,

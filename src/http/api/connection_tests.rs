@@ -8,7 +8,7 @@ use super::sign_ins::{AttributeView, as_seconds};
 use crate::http::payload::Problem;
 use crate::model::id::{ConnectionId, OrganizationId};
 use crate::model::time::Timestamp;
-use crate::service::connection_tests::{self, Newest};
+use crate::service::connection_tests::{self, Asked, Newest};
 use crate::service::sign_in::test::{Came, Foretold, Read, Report, Wrong};
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
@@ -199,6 +199,12 @@ impl TestView {
     }
 }
 
+impl From<Asked> for TestLinkView {
+    fn from(asked: Asked) -> Self {
+        Self { url: asked.url, expires_at: asked.expires_at.to_datetime() }
+    }
+}
+
 fn ids(caller: &Caller, organization: &str, connection: &str) -> Answer<(OrganizationId, ConnectionId)> {
     Ok((caller.organization(organization)?, id(connection)?))
 }
@@ -224,8 +230,9 @@ impl ConnectionTestsApi {
         connection_id: Path<String>,
     ) -> Answer<Listed<TestLinkView>> {
         let (organization, connection) = ids(&caller, &organization_id, &connection_id)?;
-        let asked = connection_tests::ask(caller.services(), &caller.ctx, organization, connection).await?;
-        Ok(Listed::Ok(Json(TestLinkView { url: asked.url, expires_at: asked.expires_at.to_datetime() })))
+        let asked =
+            connection_tests::ask(caller.services(), &caller.ctx, organization, connection, false).await?;
+        Ok(Listed::Ok(Json(asked.into())))
     }
 
     /// Read the newest test sign-in

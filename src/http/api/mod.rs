@@ -5,6 +5,7 @@ pub mod access_tokens;
 pub mod answer;
 pub mod api_keys;
 pub mod caller;
+pub mod connection_drafts;
 pub mod connection_tests;
 pub mod connection_trust;
 pub mod connection_trust_views;
@@ -78,7 +79,7 @@ pub type Nouns = (
     (domains::DomainsApi, enforcement::EnforcementApi, guests::GuestsApi),
     (
         connections::ConnectionsApi,
-        connection_tests::ConnectionTestsApi,
+        (connection_tests::ConnectionTestsApi, connection_drafts::ConnectionDraftsApi),
         connection_trust::ConnectionTrustApi,
         saml_keys::SamlKeysApi,
         login_url::LoginUrlApi,
@@ -106,7 +107,7 @@ pub fn service(public_url: &str) -> OpenApiService<Nouns, ()> {
         (domains::DomainsApi, enforcement::EnforcementApi, guests::GuestsApi),
         (
             connections::ConnectionsApi,
-            connection_tests::ConnectionTestsApi,
+            (connection_tests::ConnectionTestsApi, connection_drafts::ConnectionDraftsApi),
             connection_trust::ConnectionTrustApi,
             saml_keys::SamlKeysApi,
             login_url::LoginUrlApi,

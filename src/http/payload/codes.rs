@@ -67,6 +67,11 @@ pub const KNOWN: &[Known] = &[
         "Give metadata_xml, or idp_entity_id, sso_url and certificates.",
     ),
     known(
+        "connection_not_active",
+        "A change is drafted beside an active SAML connection only.",
+        "Nobody signs in through this one, so change the connection itself.",
+    ),
+    known(
         "credential_invalid",
         "The credential is mistyped, revoked or expired.",
         "Use another one; the answer is the same for all three, so that nobody can sort stolen ones by it.",

@@ -5,6 +5,7 @@
 //! complete.
 
 pub mod certificates;
+pub mod drafts;
 pub mod expiry;
 pub mod facts;
 pub mod metadata;
@@ -487,6 +488,7 @@ pub async fn delete(
     store::saml_keys::delete_of_connection(&tx, scope, id).await?;
     store::idp_metadata::delete(&tx, scope, id).await?;
     store::connection_tests::delete_of_connection(&tx, scope, id).await?;
+    store::connection_drafts::delete(&tx, scope, id).await?;
     store::connections::delete(&tx, scope, id).await?;
     let data = json!({ "name": connection.name, "links_removed": links, "sessions_ended": sessions });
     services.record(&tx, ctx, organization, EventKind::ConnectionDeleted, id, data).await?;

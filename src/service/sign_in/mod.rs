@@ -322,9 +322,12 @@ pub async fn complete(services: &Services, ctx: &Ctx, posted: Posted<'_>) -> Res
     } else {
         (None, None)
     };
-    let Some(known) = verify::known(services, connection, version).await? else {
+    let Some(mut known) = verify::known(services, connection, version).await? else {
         return Err(Error::not_found("SAML connection"));
     };
+    if let Some(test) = attempt.as_ref().and_then(|attempt| attempt.test_id) {
+        known = Box::pin(connections::drafts::known_for(services, known, test, ctx.now)).await?;
+    }
     let mut trace = Trace { attempt, ..Trace::default() };
     let brought = Brought { browser, session, relay_state, no_decryption_for };
     let ended = enter(services, ctx, &known, read, brought, &mut trace).await;

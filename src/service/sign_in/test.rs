@@ -328,6 +328,7 @@ impl Entry<'_> {
         let mut tries = 1;
         loop {
             let tx = self.services.db.begin().await?;
+            self.void_links(&tx).await?;
             let found = self.person(&tx).await;
             // Not committed: all of it is undone.
             drop(tx);
@@ -356,6 +357,17 @@ impl Entry<'_> {
                 Err(stop) => Err(stop),
             };
         }
+    }
+
+    /// Where a draft has another IdP, nobody is linked to it yet.
+    async fn void_links(&self, tx: &store::Tx) -> Result<(), Stop> {
+        let id = self.connection.id;
+        let live = store::connections::find(tx, self.scope, id).await?;
+        if live.is_some_and(|live| live.idp_entity_id != self.connection.idp_entity_id) {
+            let (subject, address) = (&self.verified.subject, &self.verified.address);
+            store::links::delete_of_person(tx, self.scope, id, subject, address).await?;
+        }
+        Ok(())
     }
 
     fn foretold(&self, person: &Person) -> Foretold {

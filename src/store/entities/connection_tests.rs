@@ -23,6 +23,8 @@ pub struct Model {
     pub trust: Option<String>,
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub report: Option<Json>,
+    /// Whether it is of the drafted change of the connection.
+    pub of_draft: bool,
 }
 
 /// Tables are joined by name where they are joined at all.

@@ -1,6 +1,7 @@
 //! One file a table: its columns as types, no logic. What the rows mean stands in `model`.
 
 pub mod api_keys;
+pub mod connection_drafts;
 pub mod connection_tests;
 pub mod deactivation_waves;
 pub mod directories;

@@ -5,6 +5,7 @@
 mod attacks;
 mod chromium;
 mod differential;
+mod drafts;
 mod encryption;
 mod enforcement;
 mod idp_initiated;
