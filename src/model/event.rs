@@ -112,6 +112,10 @@ words!(
         SessionEnded = "session.ended",
         /// The person of a session has shown to be there, for what asks for that.
         SessionSteppedUp = "session.stepped_up",
+        /// A log-out message came that is not the IdP's, or not for us, or not for now.
+        SingleLogoutRefused = "single_logout.refused",
+        /// The IdP says that somebody who signed out here is still signed in elsewhere.
+        SingleLogoutIncomplete = "single_logout.incomplete",
     }
 );
 

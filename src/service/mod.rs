@@ -48,6 +48,7 @@ pub mod seal;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_in_log;
+pub mod single_logout;
 pub mod step_up;
 mod together;
 pub mod turns;

@@ -204,14 +204,14 @@ pub(super) async fn ensure(
     Ok(())
 }
 
-/// Makes the keys that the connection needs and has not: one to encrypt to, and where requests are signed one for that.
+/// Makes the keys that the connection needs and has not: one to encrypt to, and where requests or log-out messages are signed one for that.
 pub(super) async fn ensure_needed(
     services: &Services,
     connection: &Connection,
     now: Timestamp,
 ) -> Result<(), Error> {
     ensure(services, connection, SamlKeyPurpose::Encryption, now).await?;
-    if connection.sign_requests {
+    if connection.sign_requests || connection.slo_url.is_some() {
         ensure(services, connection, SamlKeyPurpose::Signing, now).await?;
     }
     Ok(())

@@ -26,6 +26,8 @@ pub struct Opening {
     pub method: SignInMethod,
     pub connection: Option<ConnectionId>,
     pub name_id: Option<String>,
+    /// What the NameID says beside its value.
+    pub name_id_attributes: Option<String>,
     pub session_index: Option<String>,
     pub authn_context: Option<String>,
     /// When the person proved who they are.
@@ -69,6 +71,15 @@ pub async fn open(
     Ok((token, session))
 }
 
+/// The digest by which the sessions of somebody are found whom the IdP of a connection calls so: short, however long the
+/// name is, so that an index of it is.
+pub(super) fn name_id_key(connection: ConnectionId, name_id: &str) -> Vec<u8> {
+    let mut hash = openssl::sha::Sha256::new();
+    hash.update(connection.uuid().as_bytes());
+    hash.update(name_id.as_bytes());
+    hash.finish()[..16].to_vec()
+}
+
 /// A session with a new secret that is still to be written; an organization comes with its own maximum in seconds.
 pub(super) fn fresh(
     services: &Services,
@@ -80,6 +91,8 @@ pub(super) fn fresh(
     // Used up here.
     let Permit { .. } = opening.permit;
     let token = Token::generate(TokenKind::Session, &*services.random);
+    let named = opening.connection.zip(opening.name_id.as_deref());
+    let name_id_key = named.map(|(connection, name_id)| name_id_key(connection, name_id));
     let session = Session {
         id: SessionId::new(now, &*services.random),
         organization_id: organization,
@@ -96,6 +109,8 @@ pub(super) fn fresh(
         expires_at: end_of(services, own_lifetime, opening.not_after, now),
         ended_at: None,
         stepped_up_at: opening.stepped_up_at,
+        name_id_attributes: opening.name_id_attributes,
+        name_id_key,
     };
     (token, session)
 }

@@ -19,8 +19,8 @@ const KEEP_UNFINISHED: Duration = DAY;
 /// How long an attempt can be told from one that never was.
 const KEEP_ATTEMPTS: Duration = DAY.saturating_mul(30);
 
-/// Deletes expired sessions, sign-in attempts, used assertions, access tokens, idempotency keys, tests and pending links;
-/// tells how many rows.
+/// Deletes expired sessions, sign-in attempts, used assertions, access tokens, idempotency keys, tests, pending links
+/// and log-out requests; tells how many rows.
 pub async fn prune(services: &Services) -> Result<u64, Error> {
     let scope = InstallationScope::established();
     let now = services.clock.now();
@@ -33,7 +33,8 @@ pub async fn prune(services: &Services) -> Result<u64, Error> {
     let tests = (now.minus(KEEP_TESTS), now.minus(KEEP_UNFINISHED));
     let tests = store::connection_tests::prune(&tx, scope, tests.0, tests.1).await?;
     let links = store::pending_links::prune(&tx, scope, now).await?;
+    let logouts = store::logout_requests::prune(&tx, scope, now.minus(DAY)).await?;
     tx.commit().await?;
     store::scim::totals::fold_departures(&services.db, scope, now).await?;
-    Ok(sessions + attempts + answers + tokens + tests + links)
+    Ok(sessions + attempts + answers + tokens + tests + links + logouts)
 }

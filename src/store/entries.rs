@@ -65,8 +65,9 @@ const ENTER: &str = concat!(
         UPDATE links SET last_used_at = $9 FROM consumed WHERE links.id = $7 AND links.last_used_at <= $14
     ), opened AS (
         INSERT INTO sessions (id, organization_id, user_id, hash, method, connection_id, name_id, session_index,
-            authn_context, authn_at, created_at, last_seen_at, expires_at, stepped_up_at)
-        SELECT $15, $2, $8, $16, $17, $1, $18, $19, $20, $21, $9, $9, $22, $29 FROM consumed
+            authn_context, authn_at, created_at, last_seen_at, expires_at, stepped_up_at, name_id_attributes,
+            name_id_key)
+        SELECT $15, $2, $8, $16, $17, $1, $18, $19, $20, $21, $9, $9, $22, $29, $30, $31 FROM consumed
     )
     INSERT INTO events (id, organization_id, kind, actor_kind, actor_id, subject, data, created_at)
     SELECT $23, $2, $24, $25, $26, $27, $28, $9 FROM consumed"
@@ -184,6 +185,8 @@ pub async fn enter(
         event.subject.into(),
         event.data.into(),
         session.stepped_up_at.into(),
+        session.name_id_attributes.clone().into(),
+        session.name_id_key.clone().into(),
     ]);
     let statement = Statement::from_sql_and_values(DbBackend::Postgres, ENTER, values);
     Ok(db.write.execute_raw(statement).await?.rows_affected() == 1)

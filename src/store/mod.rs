@@ -29,6 +29,7 @@ pub mod installation;
 pub mod invites;
 pub mod journal;
 pub mod links;
+pub mod logout_requests;
 pub mod members;
 pub mod migrations;
 pub mod newcomers;

@@ -86,6 +86,23 @@ pub async fn step_up(
     Ok(())
 }
 
+/// The sessions at a connection of whom the IdP calls by the name with this digest, if they have neither ended nor expired.
+pub async fn find_of_name_id(
+    conn: &impl Conn,
+    scope: TenantScope,
+    connection: ConnectionId,
+    name_id_key: &[u8],
+    now: Timestamp,
+) -> Result<Vec<Session>, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::NameIdKey.eq(name_id_key.to_vec()))
+        .filter(Column::OrganizationId.eq(scope.organization()))
+        .filter(Column::ConnectionId.eq(connection))
+        .filter(live(now))
+        .all(conn.inner())
+        .await?)
+}
+
 async fn end_where(conn: &impl Conn, condition: Condition, now: Timestamp) -> Result<u64, StoreError> {
     let done = Entity::update_many()
         .col_expr(Column::EndedAt, now.into())

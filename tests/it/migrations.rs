@@ -102,6 +102,7 @@ async fn entities_fit(backend: Backend) {
         installation,
         invites,
         links,
+        logout_requests,
         members,
         organizations,
         pending_links,

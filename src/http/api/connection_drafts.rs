@@ -124,6 +124,7 @@ impl ConnectionDraftsApi {
             body.idp_entity_id,
             body.sso_url,
             body.certificates,
+            connections::GivenSlo::default(),
         );
         let change = (facts, body.attribute_mapping.map(Into::into));
         shown(&caller, &drafts::put(caller.services(), &caller.ctx, organization, id, change).await?)

@@ -8,7 +8,7 @@ use crate::model::saml::{SamlLevel, SamlNameIdFormat};
 use crate::model::state::{ConnectionStatus, ConnectionType, SloBinding};
 use crate::protocol::saml::AttributeMapping;
 use crate::service::Error;
-use crate::service::connections::{self, Assigned, GivenFacts, GivenMapping};
+use crate::service::connections::{self, Assigned, GivenFacts, GivenMapping, GivenSlo};
 use poem_openapi::Object;
 use poem_openapi::types::MaybeUndefined;
 
@@ -59,6 +59,8 @@ pub struct ConnectionView {
     pub entity_id: String,
     /// Where the IdP posts its responses (Okta: Single sign-on URL; Entra: Reply URL).
     pub acs_url: String,
+    /// Where the IdP sends log-out requests and responses, by HTTP-Redirect or HTTP-POST, signed.
+    pub sp_slo_url: String,
     /// Our metadata for this connection.
     pub sp_metadata_url: String,
     /// The IdP's entity id; absent while it is not known yet.
@@ -128,6 +130,7 @@ impl ConnectionView {
             status: row.status,
             entity_id: urls.entity_id,
             acs_url: urls.acs_url,
+            sp_slo_url: urls.slo_url,
             sp_metadata_url: urls.metadata_url,
             idp_entity_id: known(&row.idp_entity_id),
             sso_url: known(&row.sso_url),
@@ -199,6 +202,12 @@ pub struct CreateSamlConnection {
     pub sso_url: Option<String>,
     /// 1 to 10 signing certificates, in PEM or base64 form.
     pub certificates: Option<Vec<String>>,
+    /// Where the IdP takes log-out requests (https); whoever signs out here is then sent there.
+    pub slo_url: Option<String>,
+    /// Where it takes log-out responses, if that is elsewhere.
+    pub slo_response_url: Option<String>,
+    /// How log-out messages reach it; by HTTP-Redirect if nothing is said.
+    pub slo_binding: Option<SloBinding>,
     pub attribute_mapping: Option<SetAttributeMapping>,
     /// Sign requests (RSA-SHA256).
     pub sign_requests: Option<bool>,
@@ -233,7 +242,7 @@ pub struct UpdateSamlConnection {
     /// Where the IdP publishes its metadata (https): fetched now, and each day from then on. `null` ends that; what was
     /// taken stays. While it is set, the facts can be given otherwise only together with `null`.
     pub metadata_url: MaybeUndefined<String>,
-    /// The IdP's metadata document, at most 256 KiB; takes the place of the three fields below.
+    /// The IdP's metadata document, at most 256 KiB; takes the place of the fields below that it speaks of.
     pub metadata_xml: Option<String>,
     /// Another entity id is another IdP: the links to the old one are void.
     pub idp_entity_id: Option<String>,
@@ -241,6 +250,12 @@ pub struct UpdateSamlConnection {
     pub sso_url: Option<String>,
     /// All signing certificates, 1 to 10, in PEM or base64 form.
     pub certificates: Option<Vec<String>>,
+    /// Where the IdP takes log-out requests (https); `null` ends single logout.
+    pub slo_url: MaybeUndefined<String>,
+    /// Where it takes log-out responses, if that is elsewhere.
+    pub slo_response_url: MaybeUndefined<String>,
+    /// How log-out messages reach it; by HTTP-Redirect if nothing is said.
+    pub slo_binding: MaybeUndefined<SloBinding>,
     /// `null` clears the whole mapping.
     pub attribute_mapping: MaybeUndefined<SetAttributeMapping>,
     /// Sign requests (RSA-SHA256).
@@ -270,8 +285,9 @@ pub const fn given(
     idp_entity_id: Option<String>,
     sso_url: Option<String>,
     certificates: Option<Vec<String>>,
+    slo: GivenSlo,
 ) -> GivenFacts {
-    GivenFacts { metadata_url, metadata_xml, idp_entity_id, sso_url, certificates }
+    GivenFacts { metadata_url, metadata_xml, idp_entity_id, sso_url, certificates, slo }
 }
 
 /// How a connection is switched on.

@@ -10,7 +10,7 @@ use super::dto::{PageView, id, id_field, page_request};
 use super::organizations::patch;
 use crate::http::payload::JsonBody;
 use crate::model::id::{ConnectionId, DomainId, OrganizationId};
-use crate::service::connections::{self, Assigned, GivenOptions};
+use crate::service::connections::{self, Assigned, GivenOptions, GivenSlo};
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
@@ -60,6 +60,11 @@ impl ConnectionsApi {
                 body.idp_entity_id,
                 body.sso_url,
                 body.certificates,
+                GivenSlo {
+                    url: body.slo_url.map(Some),
+                    response_url: body.slo_response_url.map(Some),
+                    binding: body.slo_binding.map(Some),
+                },
             ),
             attribute_mapping: body.attribute_mapping.map(Into::into).unwrap_or_default(),
             options: GivenOptions {
@@ -150,6 +155,11 @@ impl ConnectionsApi {
                 body.idp_entity_id,
                 body.sso_url,
                 body.certificates,
+                GivenSlo {
+                    url: patch(body.slo_url),
+                    response_url: patch(body.slo_response_url),
+                    binding: patch(body.slo_binding),
+                },
             ),
             attribute_mapping: patch(body.attribute_mapping).map(|set| set.map(Into::into)),
             options: GivenOptions {

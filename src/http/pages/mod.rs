@@ -173,6 +173,7 @@ pub fn add_to(tree: Route, doors: &Doors) -> Route {
         .at("/problems", dress.on(Methods::new().get(problems::index)))
         .at("/problems/:code", dress.on(Methods::new().get(problems::show)))
         .at("/static/invite.js", dress.on(Methods::new().get(invite::script)))
+        .at("/static/post_on.js", dress.on(Methods::new().get(session::post_on)))
         .at("/signed-in", dress.on(Methods::new().get(session::signed_in)))
         .at("/static/postern.css", dress.on(Methods::new().get(style_sheet)))
 }

@@ -5,7 +5,8 @@ use super::page;
 use crate::http::payload::codes::{self as api_codes, Known};
 use crate::http::payload::framework::not_found;
 use crate::protocol::saml::Console;
-use crate::service::sign_in::codes::{self as sign_in_codes, Code};
+use crate::service::sign_in::codes::Code;
+use crate::service::sign_in::logout_codes::all;
 use askama::Template;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response, Result};
@@ -26,7 +27,7 @@ const CONSOLES: [(&str, Console); 9] = [
 #[derive(Template)]
 #[template(path = "problems.html", config = "src/http/pages/askama.toml")]
 struct IndexPage {
-    sign_in: &'static [Code],
+    sign_in: Vec<&'static Code>,
     api: &'static [Known],
 }
 
@@ -52,14 +53,14 @@ fn public(mut response: Response) -> Response {
 /// All codes.
 #[poem::handler]
 pub fn index() -> Response {
-    public(page(StatusCode::OK, &IndexPage { sign_in: sign_in_codes::CODES, api: api_codes::KNOWN }))
+    public(page(StatusCode::OK, &IndexPage { sign_in: all().collect(), api: api_codes::KNOWN }))
 }
 
 /// One code.
 #[poem::handler]
 pub fn show(request: &Request) -> Result<Response> {
     let wanted = request.raw_path_param("code").unwrap_or_default();
-    let sign_in = sign_in_codes::CODES.iter().find(|known| known.code == wanted);
+    let sign_in = all().find(|known| known.code == wanted);
     let api = api_codes::of(wanted);
     let code = sign_in.map(|known| known.code).or(api.map(|known| known.code)).ok_or_else(not_found)?;
     let fixes = sign_in.map_or_else(Vec::new, |known| match known.field {

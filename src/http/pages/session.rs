@@ -1,12 +1,13 @@
 //! `/`, `/signed-in` and `/logout`: who is signed in in this browser, and signing out.
 
 use super::{cookies, page, problem, see_other};
+use crate::http::saml::slo::{Reached, SignedOutPage, onward};
 use crate::http::state::State;
 use crate::model::state::SignInMethod;
-use crate::service::me;
 use crate::service::sessions::{self, SignedIn};
+use crate::service::single_logout;
 use askama::Template;
-use poem::http::StatusCode;
+use poem::http::{StatusCode, header};
 use poem::{Request, Response, Result};
 
 #[derive(Template)]
@@ -26,10 +27,6 @@ struct LogoutPage<'a> {
     address: &'a str,
     organization: &'a str,
 }
-
-#[derive(Template)]
-#[template(path = "signed_out.html", config = "src/http/pages/askama.toml")]
-struct SignedOutPage;
 
 async fn present(state: &State, request: &Request) -> Result<Option<SignedIn>> {
     let cookie = cookies::session(state, request);
@@ -77,21 +74,39 @@ pub async fn signed_in(request: &Request) -> Result<Response> {
 pub async fn confirm(request: &Request) -> Result<Response> {
     let state = State::of(request)?;
     let Some(who) = present(state, request).await? else {
-        return Ok(page(StatusCode::OK, &SignedOutPage));
+        return Ok(page(StatusCode::OK, &SignedOutPage { reached: Reached::Here }));
     };
     let shown = LogoutPage { address: address(&who), organization: &who.organization };
     Ok(page(StatusCode::OK, &shown))
 }
 
-/// Signs out. The same-origin check has been passed.
+/// Signs out, and goes on to the IdP where that takes part. The same-origin check has been passed.
 #[poem::handler]
 pub async fn sign_out(request: &Request) -> Result<Response> {
     let state = State::of(request)?;
+    let mut sending = None;
     if let Some(who) = present(state, request).await? {
         let ctx = state.anonymous(request).acting(who.actor);
-        me::sign_out(&state.services, &ctx).await.map_err(|error| problem(&error))?;
+        let browser = cookies::read(request, cookies::browser_cookie(state));
+        let done = single_logout::sign_out(&state.services, &ctx, browser.as_deref()).await;
+        sending = done.map_err(|error| problem(&error))?.onward;
     }
-    let mut response = page(StatusCode::OK, &SignedOutPage);
+    let mut response = match &sending {
+        Some((sending, _)) => onward(sending)?,
+        None => page(StatusCode::OK, &SignedOutPage { reached: Reached::Here }),
+    };
+    if let Some((_, browser)) = &sending {
+        cookies::set_browser(state, &mut response, browser);
+    }
     cookies::clear_session(state, &mut response);
     Ok(response)
+}
+
+/// The script that sends a message on to the IdP.
+#[poem::handler]
+pub fn post_on() -> Response {
+    Response::builder()
+        .content_type("text/javascript; charset=utf-8")
+        .header(header::CACHE_CONTROL, "public, max-age=3600")
+        .body(include_str!("../pages/static/post_on.js"))
 }

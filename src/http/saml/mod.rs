@@ -1,7 +1,8 @@
 //! `/saml/{uuid}`: our side of each SAML connection. The bare UUID names it, without any underscore, because IdPs
-//! refuse those: the metadata to hand to the IdP, and the assertion consumer service that it posts to.
+//! refuse those: the metadata to hand to the IdP, the assertion consumer service that it posts to, and single logout.
 
 mod acs;
+pub mod slo;
 mod test;
 
 use super::Doors;
@@ -20,6 +21,7 @@ pub fn routes(doors: &Doors) -> impl Endpoint<Output = Response> + 'static + use
         .at("/:id", Methods::new().get(metadata))
         .at("/:id/metadata", Methods::new().get(metadata))
         .at("/:id/test", Methods::new().get(test::open))
+        .at("/:id/slo", Methods::new().get(slo::redirected).post(slo::posted))
         .at("/:id/acs", Methods::new().post(acs::consume));
     Dress { doors, surface: "saml", body_limit: doors.saml_body_limit }.on(tree)
 }

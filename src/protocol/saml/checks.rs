@@ -4,6 +4,7 @@
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
+use super::logout::NameIdAttributes;
 use super::refusal::{SamlRefusal, shown};
 use super::response::{AssertionAttribute, Expectations, NameId, NameIdFormat};
 use super::xml::{Document, ElementId, ns};
@@ -175,7 +176,8 @@ fn in_response_to(
     }
 }
 
-fn name_id(doc: &Document<'_>, subject: ElementId) -> Result<NameId, SamlRefusal> {
+/// The one NameID of an element.
+pub(super) fn name_id(doc: &Document<'_>, subject: ElementId) -> Result<NameId, SamlRefusal> {
     let what = "the subject's NameID";
     let id = one(doc, subject, ns::SAML, "NameID", what)?;
     let text = doc.text(id);
@@ -191,7 +193,16 @@ fn name_id(doc: &Document<'_>, subject: ElementId) -> Result<NameId, SamlRefusal
     }
     let format =
         doc.element(id).attribute("Format").map_or(NameIdFormat::Unspecified, NameIdFormat::from_uri);
-    Ok(NameId { value: value.to_owned(), format })
+    let written = |name| match doc.element(id).attribute(name) {
+        Some(text) if text.len() > LONGEST_NAME_ID => Err(SamlRefusal::BadValue { what, found: shown(text) }),
+        other => Ok(other.map(str::to_owned)),
+    };
+    let attributes = NameIdAttributes {
+        format: written("Format")?,
+        name_qualifier: written("NameQualifier")?,
+        sp_name_qualifier: written("SPNameQualifier")?,
+    };
+    Ok(NameId { value: value.to_owned(), format, attributes })
 }
 
 /// At least one bearer confirmation must hold in all its parts; gives its end.

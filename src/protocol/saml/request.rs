@@ -2,28 +2,21 @@
 //! (saml-bindings-2.0-os, section 3.4), signed where the connection says so. The response is what has to be proven.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
 use thiserror::Error;
 use time::OffsetDateTime;
 use time::macros::format_description;
 use url::Url;
 
-use super::own_key::{RSA_SHA256, RequestKey};
+use super::own_key::RequestKey;
+use super::redirect::{self, LONGEST_RELAY_STATE, MessageKind};
 use super::xml::escape;
-
-/// A RelayState may not be longer (saml-bindings-2.0-os, section 3.4.3).
-pub const LONGEST_RELAY_STATE: usize = 80;
 
 /// Why no request could be made.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RequestError {
     /// The IdP's address cannot be used.
-    #[error("the IdP's sign-on address {0} is not a URL")]
+    #[error("the IdP's address {0} is not a URL")]
     BadUrl(String),
     /// The RelayState is too long.
     #[error("a RelayState may have at most {LONGEST_RELAY_STATE} bytes")]
@@ -103,37 +96,7 @@ impl AuthnRequest<'_> {
     /// # Errors
     /// [`RequestError`].
     pub fn redirect_url(&self, relay_state: Option<&str>) -> Result<Url, RequestError> {
-        let bad = || RequestError::BadUrl(self.sso_url.chars().take(200).collect());
-        let mut url = Url::parse(self.sso_url).map_err(|_| bad())?;
-        if relay_state.is_some_and(|state| state.len() > LONGEST_RELAY_STATE) {
-            return Err(RequestError::RelayState);
-        }
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-        let packed = encoder.write_all(self.to_xml().as_bytes()).and_then(|()| encoder.finish());
-        let request = STANDARD.encode(packed.map_err(|_| bad())?);
-        url.set_fragment(None);
-        // What is signed are these parameters as they are encoded here, in this order, without any query that the
-        // address had before (section 3.4.4.1).
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("SAMLRequest", &request);
-        if let Some(state) = relay_state {
-            query.append_pair("RelayState", state);
-        }
-        let mut query = if let Some(key) = self.key {
-            query.append_pair("SigAlg", RSA_SHA256);
-            let signed = query.finish();
-            let signature = key.sign(signed.as_bytes()).map_err(|_| RequestError::Signing)?;
-            let mut query = url::form_urlencoded::Serializer::for_suffix(signed, 0);
-            query.append_pair("Signature", &STANDARD.encode(signature));
-            query.finish()
-        } else {
-            query.finish()
-        };
-        if let Some(before) = url.query().filter(|before| !before.is_empty()) {
-            query = format!("{before}&{query}");
-        }
-        url.set_query(Some(&query));
-        Ok(url)
+        redirect::address(self.sso_url, MessageKind::Request, &self.to_xml(), relay_state, self.key)
     }
 }
 
@@ -146,6 +109,9 @@ pub fn instant(at: OffsetDateTime) -> String {
 #[cfg(test)]
 mod tests {
     use std::io::Read as _;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
 
     use super::*;
     use crate::protocol::saml::scan::{Rules, scan};

@@ -14,6 +14,7 @@ use time::{Duration, OffsetDateTime};
 use super::certificate::Certificate;
 use super::claims::Claims;
 use super::encryption::DecryptionKey;
+use super::logout::NameIdAttributes;
 use super::refusal::{SamlRefusal, shown};
 use super::scan::{Rules, scan};
 use super::signature::{self, SignatureVerifier, SignedBy, XmlsecVerifier};
@@ -102,6 +103,8 @@ pub struct NameId {
     pub value: String,
     /// Its kind.
     pub format: NameIdFormat,
+    /// What it says beside its value, as it came.
+    pub attributes: NameIdAttributes,
 }
 
 /// One attribute of the assertion.

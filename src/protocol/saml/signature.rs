@@ -263,30 +263,56 @@ fn borrowed(prefixes: &[String]) -> Vec<&str> {
 
 /// Whether the certificate's key made this signature over this canonical SignedInfo.
 fn made_by(certificate: &Certificate, parts: &SignatureParts, signed_info: &str) -> bool {
-    if !parts.algorithm.fits(certificate.key_kind()) {
+    is_made_by(certificate, parts.algorithm, &parts.signature_value, signed_info.as_bytes(), false)
+}
+
+/// Whether the certificate's key made this signature over these bytes. `or_der`: whether one by ECDSA may also stand in
+/// DER, as some write it in queries.
+pub(super) fn is_made_by(
+    certificate: &Certificate,
+    algorithm: SignatureAlgorithm,
+    value: &[u8],
+    signed: &[u8],
+    or_der: bool,
+) -> bool {
+    if !algorithm.fits(certificate.key_kind()) {
         return false;
     }
     let check = || -> Result<bool, ErrorStack> {
         let signature = match certificate.key_kind() {
-            KeyKind::Rsa(_) => parts.signature_value.clone(),
+            KeyKind::Rsa(_) => value.to_vec(),
             KeyKind::Ec(bits) => {
                 // XML signatures carry r and s side by side (RFC 4050), OpenSSL wants DER.
                 let half = bits.div_ceil(8) as usize;
-                if parts.signature_value.len() != 2 * half {
-                    return Ok(false);
+                if value.len() != 2 * half {
+                    return if or_der {
+                        verify_digest(certificate, algorithm, value, signed)
+                    } else {
+                        Ok(false)
+                    };
                 }
-                let (r, s) = parts.signature_value.split_at(half);
+                let (r, s) = value.split_at(half);
                 EcdsaSig::from_private_components(BigNum::from_slice(r)?, BigNum::from_slice(s)?)?.to_der()?
             }
         };
-        let hash = parts.algorithm.hash();
-        let mut context = PkeyCtx::new(certificate.public_key())?;
-        context.verify_init()?;
-        context.set_signature_md(hash.md())?;
-        if matches!(certificate.key_kind(), KeyKind::Rsa(_)) {
-            context.set_rsa_padding(Padding::PKCS1)?;
-        }
-        context.verify(&hash.of(signed_info.as_bytes()), &signature)
+        verify_digest(certificate, algorithm, &signature, signed)
     };
     check().unwrap_or(false)
+}
+
+/// The same of a signature in OpenSSL's form.
+fn verify_digest(
+    certificate: &Certificate,
+    algorithm: SignatureAlgorithm,
+    signature: &[u8],
+    signed: &[u8],
+) -> Result<bool, ErrorStack> {
+    let hash = algorithm.hash();
+    let mut context = PkeyCtx::new(certificate.public_key())?;
+    context.verify_init()?;
+    context.set_signature_md(hash.md())?;
+    if matches!(certificate.key_kind(), KeyKind::Rsa(_)) {
+        context.set_rsa_padding(Padding::PKCS1)?;
+    }
+    context.verify(&hash.of(signed), signature)
 }

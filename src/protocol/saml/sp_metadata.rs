@@ -12,6 +12,7 @@ use super::xml::{escape, ns};
 
 const SAML2: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
 const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
+const REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
 /// The NameID formats that are named where the connection asks for none.
 const USUAL_FORMATS: [&str; 2] = [
     "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
@@ -25,6 +26,8 @@ pub struct SpMetadata<'a> {
     pub entity_id: &'a str,
     /// Our assertion consumer service URL.
     pub acs_url: &'a str,
+    /// Our single logout URL, where the IdP takes part in that.
+    pub slo_url: Option<&'a str>,
     /// What our signatures are verified by, the current one first.
     pub signing: Vec<Certificate>,
     /// What assertions may be encrypted to, the current one first.
@@ -52,6 +55,13 @@ impl SpMetadata<'_> {
         }
         for certificate in &self.encryption {
             key_descriptor(&mut out, "encryption", certificate, &[&CONTENT_ALGORITHMS[..], &KEY_TRANSPORTS]);
+        }
+        for binding in [REDIRECT, POST] {
+            if let Some(url) = self.slo_url {
+                let url = escape(url);
+                let _ =
+                    writeln!(out, "    <md:SingleLogoutService Binding=\"{binding}\" Location=\"{url}\"/>");
+            }
         }
         let formats = self.name_id_format.as_ref().map_or(&USUAL_FORMATS[..], std::slice::from_ref);
         for format in formats {
@@ -89,6 +99,7 @@ mod tests {
         SpMetadata {
             entity_id: "https://gate.example/saml/1?a=\"<&>",
             acs_url: "https://gate.example/saml/1/acs",
+            slo_url: None,
             signing: Vec::new(),
             encryption: Vec::new(),
             sign_requests: false,
@@ -110,6 +121,9 @@ mod tests {
         assert!(doc.child(role, ns::METADATA, "KeyDescriptor").is_none());
         let acs = doc.child(role, ns::METADATA, "AssertionConsumerService").unwrap();
         assert_eq!(doc.element(acs).attribute("Location"), Some("https://gate.example/saml/1/acs"));
+        assert!(!text.contains("SingleLogoutService"), "{text}");
+        let slo = SpMetadata { slo_url: Some("https://gate.example/saml/1/slo"), ..metadata() }.to_xml();
+        assert_eq!(slo.matches("Location=\"https://gate.example/saml/1/slo\"").count(), 2, "{slo}");
         let asks = SpMetadata { sign_requests: true, name_id_format: Some("urn:x"), ..metadata() }.to_xml();
         assert!(asks.contains("AuthnRequestsSigned=\"true\"") && asks.contains(">urn:x</md:NameIDFormat>"));
         assert_eq!(asks.matches("NameIDFormat>").count(), 2, "the one that is asked for: {asks}");

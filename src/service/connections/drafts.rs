@@ -90,6 +90,7 @@ impl Drafted {
             idp_entity_id: self.idp_entity_id.clone(),
             sso_url: self.sso_url.clone(),
             certificates: certificates.transpose()?.map(|all| all.into_iter().flatten().collect()),
+            slo: facts::GivenSlo::default(),
             document,
         })
     }

@@ -34,6 +34,16 @@ pub struct GivenFacts {
     pub sso_url: Option<String>,
     /// Each text holds one certificate or more, in PEM or base64 form.
     pub certificates: Option<Vec<String>>,
+    pub slo: GivenSlo,
+}
+
+/// The IdP's log-out addresses as they were sent: `None` leaves alone, `Some(None)` clears.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GivenSlo {
+    /// Without it the other two are nothing.
+    pub url: Option<Option<String>>,
+    pub response_url: Option<Option<String>>,
+    pub binding: Option<Option<SloBinding>>,
 }
 
 /// The IdP's facts that were given, checked.
@@ -42,6 +52,8 @@ pub struct Facts {
     pub idp_entity_id: Option<String>,
     pub sso_url: Option<String>,
     pub certificates: Option<Vec<Certificate>>,
+    /// Of facts given by hand.
+    pub slo: GivenSlo,
     /// The document they were read from.
     pub document: Option<Document>,
 }
@@ -139,6 +151,9 @@ pub fn check_given(given: &GivenFacts, errors: &mut Vec<FieldError>) {
         ("idp_entity_id", given.idp_entity_id.is_some()),
         ("sso_url", given.sso_url.is_some()),
         ("certificates", given.certificates.is_some()),
+        ("slo_url", given.slo.url.is_some()),
+        ("slo_response_url", given.slo.response_url.is_some()),
+        ("slo_binding", given.slo.binding.is_some()),
     ] {
         if is_given {
             let message = format!("{first} says this already: give the metadata or the fields, not both.");
@@ -166,7 +181,16 @@ pub fn check(
     let idp_entity_id = given.idp_entity_id.map(|id| entity_id(&id, errors));
     let sso_url = given.sso_url.map(|url| sign_on_url(&url, errors));
     let certificates = given.certificates.map(|texts| from_texts(&texts, errors));
-    Facts { idp_entity_id, sso_url, certificates, document: None }
+    let slo = given.slo;
+    for (field, url) in [("slo_url", &slo.url), ("slo_response_url", &slo.response_url)] {
+        if let Some(Some(url)) = url
+            && !is_usable_url(url)
+        {
+            let message = "The IdP's log-out address is an https URL without user name or fragment (plain http on this machine only).";
+            wrong(errors, field, "url_invalid", message.to_owned());
+        }
+    }
+    Facts { idp_entity_id, sso_url, certificates, slo, document: None }
 }
 
 fn from_pasted(verifier: &dyn SignatureVerifier, xml: &str, now: Timestamp) -> Result<Facts, Problem> {
@@ -229,6 +253,7 @@ pub fn from_metadata(metadata: IdpMetadata, signature: MetadataSignature, url: O
         idp_entity_id: Some(metadata.entity_id),
         sso_url: Some(metadata.sso_redirect_url),
         certificates: Some(metadata.certificates),
+        slo: GivenSlo::default(),
         document: Some(Document {
             url,
             slo,
@@ -269,6 +294,32 @@ pub fn put(connection: &mut Connection, facts: &Facts, now: Timestamp) -> Result
     if let Some(document) = &facts.document {
         document.slo.clone().put(connection);
     }
+    put_slo(connection, &facts.slo)
+}
+
+/// The log-out addresses that were given by hand, in the place of the connection's own.
+fn put_slo(connection: &mut Connection, given: &GivenSlo) -> Result<(), Error> {
+    if *given == GivenSlo::default() {
+        return Ok(());
+    }
+    let mut slo = Slo::of(connection);
+    slo.url = given.url.clone().unwrap_or(slo.url);
+    slo.response_url = given.response_url.clone().unwrap_or(slo.response_url);
+    slo.binding = given.binding.unwrap_or(slo.binding);
+    if slo.url.is_none() {
+        let alone = [
+            ("slo_response_url", matches!(given.response_url, Some(Some(_)))),
+            ("slo_binding", matches!(given.binding, Some(Some(_)))),
+        ];
+        if let Some((field, _)) = alone.into_iter().find(|(_, is_given)| *is_given) {
+            let message = "It belongs to slo_url, which the connection has not.";
+            return Err(Error::field(field, "slo_url_missing", message));
+        }
+        slo = Slo::default();
+    } else {
+        slo.binding = slo.binding.or(Some(SloBinding::Redirect));
+    }
+    slo.put(connection);
     Ok(())
 }
 

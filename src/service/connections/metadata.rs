@@ -4,7 +4,7 @@
 //! it is a change of trust. What a later fetch may change by itself is in [`super::refresh`].
 
 use super::super::{Ctx, Error, FieldError, Services};
-use super::facts::{self, Facts, GivenFacts, Problem};
+use super::facts::{self, Facts, GivenFacts, GivenSlo, Problem};
 use super::{Connection, certificates, expect_version, missing};
 use crate::model::event::EventKind;
 use crate::model::id::{ConnectionId, OrganizationId};
@@ -193,9 +193,12 @@ pub async fn check_source(
     Ok((after != before).then(|| json!({ "from": before, "to": after })))
 }
 
-const fn has_fields(facts: &Facts) -> bool {
+fn has_fields(facts: &Facts) -> bool {
     facts.document.is_none()
-        && (facts.idp_entity_id.is_some() || facts.sso_url.is_some() || facts.certificates.is_some())
+        && (facts.idp_entity_id.is_some()
+            || facts.sso_url.is_some()
+            || facts.certificates.is_some()
+            || facts.slo != GivenSlo::default())
 }
 
 /// Keeps in mind where the facts of a connection came from. The caller holds the connection's row.

@@ -16,7 +16,7 @@ pub mod refresh;
 pub use crate::store::connections::Connection;
 pub use crate::store::idp_metadata::IdpMetadata;
 pub use certificates::{HeldCertificate, active as active_certificates, held as held_certificates};
-pub use facts::{GivenFacts, GivenMapping, attribute_mapping};
+pub use facts::{GivenFacts, GivenMapping, GivenSlo, attribute_mapping};
 pub use options::GivenOptions;
 
 use super::connection_tests::trust;
@@ -61,13 +61,19 @@ async fn assigned(conn: &impl Conn, scope: TenantScope, connection: Connection) 
 pub struct SpUrls {
     pub entity_id: String,
     pub acs_url: String,
+    pub slo_url: String,
     pub metadata_url: String,
 }
 
 /// Our side of the connection with this id.
 pub fn sp_urls(settings: &Settings, id: ConnectionId) -> SpUrls {
     let entity_id = settings.url(&format!("/saml/{}", id.uuid()));
-    SpUrls { acs_url: format!("{entity_id}/acs"), metadata_url: format!("{entity_id}/metadata"), entity_id }
+    SpUrls {
+        acs_url: format!("{entity_id}/acs"),
+        slo_url: format!("{entity_id}/slo"),
+        metadata_url: format!("{entity_id}/metadata"),
+        entity_id,
+    }
 }
 
 /// What a new connection is made of.
@@ -368,6 +374,8 @@ fn shown(connection: &Connection) -> Result<Value, Error> {
         "idp_entity_id": connection.idp_entity_id,
         "sso_url": connection.sso_url,
         "slo_url": connection.slo_url,
+        "slo_response_url": connection.slo_response_url,
+        "slo_binding": connection.slo_binding,
         "certificates": fingerprints,
         "attribute_mapping": connection.attribute_mapping,
         "unmask_sign_in_attributes": connection.unmask_sign_in_attributes,
@@ -510,6 +518,7 @@ pub async fn sp_metadata(services: &Services, id: ConnectionId) -> Result<String
     let metadata = SpMetadata {
         entity_id: &urls.entity_id,
         acs_url: &urls.acs_url,
+        slo_url: connection.slo_url.is_some().then_some(&*urls.slo_url),
         signing,
         encryption,
         sign_requests: connection.sign_requests,

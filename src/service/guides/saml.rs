@@ -27,7 +27,7 @@ pub(super) const ORDER: [&str; 12] = [
     "errors",
     "refusals",
 ];
-/// What several guides share; `give` and `keys` are filled into others.
+/// What several guides share; `give`, `keys` and `slo` are filled into others.
 const COMMON: &str = include_str!("saml/common.md");
 
 const fn text(kind: ConnectionType) -> &'static str {
@@ -196,6 +196,45 @@ fn refusal_table(facts: &Facts) -> Markdown {
     table(["Code", "Meaning", "What to do"], rows)
 }
 
+/// Where the IdP's console has single logout.
+const fn slo_at(kind: ConnectionType) -> &'static str {
+    match kind {
+        ConnectionType::Okta => {
+            "In Okta's SAML settings, under Show Advanced Settings, upload that certificate as \"Signature Certificate\", tick \
+             \"Enable Single Logout\" (\"Allow application to initiate Single Logout\"), and enter the URL as \"Single Logout URL\" and our \
+             entity id as \"SP Issuer\"; Okta's own address then stands on the Sign On tab as \"Identity Provider Single Logout URL\"."
+        }
+        ConnectionType::Entra => {
+            "In Entra's Basic SAML Configuration it is \"Logout Url (Optional)\"; Entra's own address is the \"Logout URL\" on the same page."
+        }
+        ConnectionType::Google => {
+            "Google has no field for it: leave it out. Who signs out here stays signed in at Google."
+        }
+        ConnectionType::Onelogin => {
+            "In OneLogin's Configuration tab it is \"Single Logout URL\"; OneLogin's own address is the \"SLO Endpoint (HTTP)\" on the SSO tab."
+        }
+        ConnectionType::Jumpcloud => {
+            "In JumpCloud's SSO tab it is \"Logout URL\", where the application offers one; else leave it out."
+        }
+        ConnectionType::Ping => {
+            "In PingFederate tick \"SP-initiated SLO\" and \"IdP-initiated SLO\" among the SAML profiles and enter it under \"SLO Service URLs\"; in \
+             PingOne it is \"SLO Endpoint\", with the same for \"SLO Response Endpoint\"."
+        }
+        ConnectionType::Adfs => {
+            "In AD FS add an endpoint of the type \"SAML Logout\" to the relying party, and that certificate on its Signature tab; both come by \
+             themselves where AD FS reads our metadata."
+        }
+        ConnectionType::Keycloak => {
+            "In Keycloak's client it is \"Logout Service POST Binding URL\" and \"Logout Service Redirect Binding URL\" under Advanced, with \
+             \"Front channel logout\" on; import that certificate on the Keys tab, for \"Client signature required\"."
+        }
+        ConnectionType::Generic => {
+            "Look for a field called single logout, SLO or logout URL (in SimpleSAMLphp's saml20-sp-remote it is SingleLogoutService, with \
+             'sign.logout' and 'validate.logout' on), and give it that certificate to verify our messages by."
+        }
+    }
+}
+
 /// The guide of a connection.
 pub(super) fn guide(facts: &Facts) -> Result<Guide, TemplateError> {
     let fields = fields::fields(facts);
@@ -230,6 +269,8 @@ pub(super) fn guide(facts: &Facts) -> Result<Guide, TemplateError> {
         ("entity_id", code(&facts.urls.entity_id)),
         ("acs_url", code(&facts.urls.acs_url)),
         ("metadata_url", code(&facts.urls.metadata_url)),
+        ("slo_url", code(&facts.urls.slo_url)),
+        ("slo_at", ours(slo_at(facts.kind))),
         ("domains", domains.unwrap_or_else(unassigned)),
         ("audience", ours(console.audience.phrase)),
         ("acs", ours(console.acs.phrase)),
@@ -243,7 +284,7 @@ pub(super) fn guide(facts: &Facts) -> Result<Guide, TemplateError> {
         ("refusals", refusal_table(facts)),
     ]);
     let parts: Vec<Text> = template::parts(text(facts.kind)).chain(template::parts(COMMON)).collect();
-    for id in ["give", "keys"] {
+    for id in ["give", "keys", "slo"] {
         let part = parts.iter().find(|part| part.id == id).ok_or(TemplateError::NoSection(id))?;
         let filled = template::fill(part.body, &values)?;
         values.insert(id, Markdown::ours(filled));

@@ -42,7 +42,7 @@ pub fn is_after_signature(code: &str) -> bool {
 
 /// All that is said of a code; of one that the table does not know, what is said of a response that cannot be read.
 pub fn of(code: &str) -> &'static Code {
-    CODES.iter().find(|known| known.code == code).unwrap_or(&UNREADABLE)
+    super::logout_codes::all().find(|known| known.code == code).unwrap_or(&UNREADABLE)
 }
 
 const AGAIN: &str = "Start again from the sign-in page. If it happens every time, send the reference below to your administrator.";

@@ -9,6 +9,7 @@
 pub mod codes;
 mod groups;
 mod known;
+pub mod logout_codes;
 mod person;
 mod record;
 pub mod refusal;
@@ -16,7 +17,7 @@ mod return_to;
 mod step_up;
 pub mod test;
 mod unsolicited;
-mod verify;
+pub(in crate::service) mod verify;
 
 pub use refusal::{Reason, Refusal};
 pub use return_to::{ReturnTo, ReturnToError};
@@ -496,6 +497,9 @@ impl Entry<'_> {
             method: SignInMethod::Saml,
             connection: Some(self.connection.id),
             name_id: Some(kept(&assertion.name_id().value)),
+            name_id_attributes: Some(&assertion.name_id().attributes)
+                .filter(|attributes| !attributes.is_empty())
+                .and_then(|attributes| serde_json::to_string(attributes).ok()),
             session_index: assertion.session_index().map(kept),
             authn_context: assertion.authn_context_class_ref().map(kept),
             authn_at: assertion.authn_instant().into(),

@@ -87,7 +87,7 @@ pub(super) async fn read_posted(response: String) -> Result<PostedResponse, Stop
 }
 
 /// The connection with this id: in versions that were read before, or else as it is now. `None` if there is none.
-pub(super) async fn known(
+pub(in crate::service) async fn known(
     services: &Services,
     id: ConnectionId,
     versions: Option<Versions>,

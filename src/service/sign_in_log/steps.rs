@@ -16,6 +16,8 @@ pub struct StepTold {
 pub fn steps(entry: &SignIn) -> Vec<StepTold> {
     let failed = entry.code.as_deref().map(|code| codes::of(code).step);
     let mut told = Vec::new();
+    // Of a log-out message nothing is told but why it was refused.
+    let of_sign_in = !entry.code.as_deref().is_some_and(|code| code.starts_with("logout_"));
     for step in SignInStep::ALL.iter().copied() {
         if failed == Some(step) {
             let detail = entry.detail.as_deref().unwrap_or("the sign-in was refused here");
@@ -27,7 +29,7 @@ pub fn steps(entry: &SignIn) -> Vec<StepTold> {
             told.push(StepTold { step, ok: false, sentence });
             return told;
         }
-        if let Some(sentence) = passed(step, entry) {
+        if let Some(sentence) = passed(step, entry).filter(|_| of_sign_in) {
             told.push(StepTold { step, ok: true, sentence });
         }
     }

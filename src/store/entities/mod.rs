@@ -20,6 +20,7 @@ pub mod idp_metadata;
 pub mod installation;
 pub mod invites;
 pub mod links;
+pub mod logout_requests;
 pub mod members;
 pub mod organizations;
 pub mod pending_links;

@@ -27,6 +27,10 @@ pub struct Model {
     pub ended_at: Option<Timestamp>,
     /// When the person last proved to be there, to the IdP that was asked not to take its own session for it.
     pub stepped_up_at: Option<Timestamp>,
+    /// What the NameID says beside its value, as JSON; absent where that is nothing.
+    pub name_id_attributes: Option<String>,
+    /// A digest of connection and NameID, to find the sessions of somebody whom the IdP names.
+    pub name_id_key: Option<Vec<u8>>,
 }
 
 /// Tables are joined by name where they are joined at all.

@@ -152,6 +152,8 @@ async fn signed_in(app: &TestApp, organization: &str, connection: ConnectionId) 
         expires_at: now.plus(Duration::from_hours(1)),
         ended_at: None,
         stepped_up_at: None,
+        name_id_attributes: None,
+        name_id_key: None,
     };
     store::sessions::insert(&tx, session).await.expect("a session");
     tx.commit().await.expect("committed");

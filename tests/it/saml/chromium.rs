@@ -85,6 +85,9 @@ impl Walk {
         let body =
             json!({ "name": name, "type": "generic", "metadata_xml": metadata, "domain_ids": [self.domain] });
         let made = self.app.post(&self.connections).operator().json(&body).send().await.expect(201).json();
+        // Signing out ends here in these walks: what is tried next needs the session at the IdP.
+        let path = format!("{}/{}", self.connections, text(&made, "id"));
+        self.app.patch(&path).operator().json(&json!({ "slo_url": null })).send().await.expect(200);
         let activate = format!("{}/{}/activate", self.connections, text(&made, "id"));
         self.app.post(&activate).operator().json(&json!({ "skip_test": true })).send().await.expect(200);
         made

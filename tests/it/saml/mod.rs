@@ -22,6 +22,7 @@ mod sign_in;
 mod sign_in_log;
 mod simplesamlphp;
 mod simplesamlphp_settings;
+mod single_logout;
 mod step_up;
 mod test_sign_in;
 mod verifier;

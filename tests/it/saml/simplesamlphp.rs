@@ -40,7 +40,14 @@ pub(super) async fn gate_for(people: &[Person]) -> Gate {
     let connection = format!("{connections}/{}", text(&made, "id"));
     let activate = format!("{connection}/activate");
     app.post(&activate).operator().json(&json!({ "skip_test": true })).send().await.expect(200);
-    idp.trust(text(&made, "entity_id"), text(&made, "acs_url"));
+    let metadata = text(&made, "sp_metadata_url").strip_prefix(&app.url).expect("ours").to_owned();
+    let more = json!({
+        "SingleLogoutService": text(&made, "sp_slo_url"),
+        "keys": keys_of(&app.get(&metadata).send().await.expect(200).body),
+        "sign.logout": true,
+        "validate.logout": true,
+    });
+    idp.trust_with(text(&made, "entity_id"), text(&made, "acs_url"), &more);
     Gate { app, idp, org, connection }
 }
 
@@ -83,11 +90,38 @@ async fn somebody_signs_in_through_a_real_idp() {
     let session = gate.session(&browser).expect("a session");
     let me = gate.app.get("/api/v1/me").session(&session).send().await.expect(200).json();
     assert_eq!(me["email"], "jo@acme.test", "{me}");
-    // Out again, by the page's own button.
+    // Out again, by the page's own button: here, and at the IdP, which asks for the password next time.
     let form = crate::support::html::forms(&page.body).remove(0);
     let page = browser.submit(&page, &form).await;
-    assert!(page.text().contains("You are signed out"), "{page}");
+    assert!(page.text().contains("Here, and at your identity provider"), "{page}\n{}", gate.idp.log());
     gate.app.get("/api/v1/me").session(&session).send().await.expect(401);
+    let page = gate.sign_in(&mut browser).await;
+    assert_eq!(page.url.path(), "/signed-in", "{page}\n{}", gate.idp.log());
+}
+
+#[tokio::test]
+async fn signing_out_at_a_real_idp_signs_out_here() {
+    let gate = gate().await;
+    let mut browser = Browser::new();
+    let page = gate.sign_in(&mut browser).await;
+    assert_eq!(page.url.path(), "/signed-in", "{page}\n{}", gate.idp.log());
+    let session = gate.session(&browser).expect("a session");
+    let mut elsewhere = Browser::new();
+    gate.sign_in(&mut elsewhere).await;
+    let other = gate.session(&elsewhere).expect("a session");
+    // By its own button for that, which leads to a page of its own once everybody has answered.
+    let entity_id = gate.idp.entity_id();
+    let mut leave =
+        Url::parse(&entity_id.replace("metadata.php", "SingleLogoutService.php")).expect("an address");
+    leave.query_pairs_mut().append_pair("ReturnTo", &entity_id);
+    let page = browser.open(leave).await;
+    assert_eq!(page.url.as_str(), entity_id, "{page}\n{}", gate.idp.log());
+    gate.app.get("/api/v1/me").session(&session).send().await.expect(401);
+    gate.app.get("/api/v1/me").session(&other).send().await.expect(200);
+    let ended = gate.events("session.ended").await;
+    assert!(ended.len() == 1 && ended[0]["data"]["because"] == "single_logout", "{ended:?}");
+    let refused = gate.events("single_logout.refused").await;
+    assert!(refused.is_empty(), "{refused:?}");
 }
 
 #[tokio::test]

@@ -32,6 +32,8 @@ async fn session(app: &TestApp, org: &str, user: &str) -> String {
         expires_at: now.plus(Duration::from_hours(1)),
         ended_at: None,
         stepped_up_at: None,
+        name_id_attributes: None,
+        name_id_key: None,
     };
     let tx = services.begin().await.expect("a transaction");
     store::sessions::insert(&tx, row).await.expect("inserted");

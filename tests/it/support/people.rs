@@ -59,6 +59,8 @@ pub async fn session_of(
         expires_at: now.plus(lifetime),
         ended_at: None,
         stepped_up_at: None,
+        name_id_attributes: None,
+        name_id_key: None,
     };
     let tx = services.begin().await.expect("a transaction");
     store::sessions::insert(&tx, row).await.expect("a session");

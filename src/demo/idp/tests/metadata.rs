@@ -14,6 +14,7 @@ fn sp_metadata() -> String {
     let metadata = SpMetadata {
         entity_id: SP,
         acs_url: ACS,
+        slo_url: None,
         signing: vec![certificate(rsa())],
         encryption: vec![certificate(stranger())],
         sign_requests: true,

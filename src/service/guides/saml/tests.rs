@@ -16,6 +16,7 @@ fn facts(kind: ConnectionType) -> Facts {
         urls: SpUrls {
             entity_id: "https://gate.example/saml/1".to_owned(),
             acs_url: "https://gate.example/saml/1/acs".to_owned(),
+            slo_url: "https://gate.example/saml/1/slo".to_owned(),
             metadata_url: "https://gate.example/saml/1/metadata".to_owned(),
         },
         public_url: "https://gate.example".to_owned(),
