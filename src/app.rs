@@ -31,7 +31,6 @@ use crate::outbound::verifier::VerifierProcesses;
 use crate::outbound::web::{WebClient, WebSettings};
 use crate::protocol::dns_challenge::ChallengeLabel;
 use crate::protocol::saml::metadata::LARGEST_METADATA;
-use crate::protocol::saml::signature::SignatureVerifier;
 use crate::service::cache::Caches;
 use crate::service::provisioning::{LookUps, Newcomers};
 use crate::service::scim_requests::{self, RequestLog};
@@ -64,7 +63,7 @@ pub struct Overrides {
     /// The clock of the rate limits.
     pub limit_clock: Option<LimitClock>,
     /// Who verifies XML signatures; by default processes of this binary, which a test's binary cannot be.
-    pub verifier: Option<Arc<dyn SignatureVerifier>>,
+    pub verifier: Option<VerifierProcesses>,
     /// Whether to leave out the work in the background (numbering events, pruning).
     pub no_background: bool,
     /// How many entries of the SCIM request log wait to be written at most.
@@ -167,7 +166,7 @@ pub async fn open_services(config: &Config, overrides: Overrides) -> Result<Serv
         timeout: overrides.fetch_within.unwrap_or(FETCH_WITHIN).min(config.http.request_timeout * 4 / 5),
         largest: LARGEST_METADATA,
     };
-    let verifier = overrides.verifier.unwrap_or_else(|| Arc::new(VerifierProcesses::of_this_binary()));
+    let verifier = overrides.verifier.unwrap_or_else(VerifierProcesses::of_this_binary);
     let settings = settings(config)?;
     let waiting = overrides.scim_log_waiting.unwrap_or(journal::MOST_WAITING);
     let scim_log = RequestLog::new(waiting, !settings.scim_log_kept.is_zero());

@@ -64,9 +64,9 @@ use crate::model::random::Random;
 use crate::model::tenant::TenantScope;
 use crate::model::time::{Clock, Timestamp};
 use crate::outbound::dns::TxtLookup;
+use crate::outbound::verifier::VerifierProcesses;
 use crate::outbound::web::Web;
 use crate::protocol::dns_challenge::ChallengeLabel;
-use crate::protocol::saml::signature::SignatureVerifier;
 use crate::store::{self, Db, Tx};
 use serde_json::Value;
 use std::net::IpAddr;
@@ -152,7 +152,7 @@ pub struct Services {
     pub random: Arc<dyn Random>,
     pub txt: Arc<dyn TxtLookup>,
     /// Who verifies XML signatures.
-    pub verifier: Arc<dyn SignatureVerifier>,
+    pub verifier: VerifierProcesses,
     /// Where documents are fetched from.
     pub web: Arc<dyn Web>,
     pub settings: Settings,

@@ -47,14 +47,14 @@ fn read_text(from: &mut impl Read, length: u32) -> io::Result<String> {
     String::from_utf8(read_bytes(from, length)?).map_err(|_| bad("the message is not UTF-8"))
 }
 
-/// Asks.
-pub fn ask(to: &mut impl Write, document: &str, certificate: &[u8]) -> io::Result<()> {
+/// A question as it is sent.
+pub fn question(document: &str, certificate: &[u8]) -> io::Result<Vec<u8>> {
     let mut message = Vec::with_capacity(8 + document.len() + certificate.len());
     message.extend(length(document.len(), LONGEST_DOCUMENT)?);
     message.extend(length(certificate.len(), LONGEST_CERTIFICATE)?);
     message.extend(document.as_bytes());
     message.extend(certificate);
-    to.write_all(&message)
+    Ok(message)
 }
 
 /// The next question; `None` once nobody is there to ask any more.
@@ -94,6 +94,13 @@ pub fn read_answer(from: &mut impl Read) -> io::Result<Answer> {
     }
 }
 
+/// How much of an answer is still to come after these bytes of it, if that can be said already.
+pub fn missing(of_answer: &[u8]) -> io::Result<Option<usize>> {
+    let Some(mut length) = of_answer.get(1..5) else { return Ok(None) };
+    let whole = 5 + read_length(&mut length, LONGEST_ANSWER)? as usize;
+    whole.checked_sub(of_answer.len()).map(Some).ok_or_else(|| bad("more came than the answer"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,8 +108,8 @@ mod tests {
     #[test]
     fn questions_and_answers_come_out_as_they_went_in() {
         let mut wire = Vec::new();
-        ask(&mut wire, "<ä/>", &[0, 255]).unwrap();
-        ask(&mut wire, "", &[]).unwrap();
+        wire.extend(question("<ä/>", &[0, 255]).unwrap());
+        wire.extend(question("", &[]).unwrap());
         let mut wire = wire.as_slice();
         let first = Question { document: "<ä/>".to_owned(), certificate: vec![0, 255] };
         assert_eq!(read_question(&mut wire).unwrap(), Some(first));
@@ -111,6 +118,10 @@ mod tests {
         for said in [Ok("signed".to_owned()), Err("no".to_owned())] {
             let mut wire = Vec::new();
             answer(&mut wire, &said).unwrap();
+            assert_eq!(missing(&wire[..4]).unwrap(), None);
+            assert_eq!(missing(&wire[..6]).unwrap(), Some(wire.len() - 6));
+            assert_eq!(missing(&wire).unwrap(), Some(0));
+            assert!(missing(&[&wire[..], b"x"].concat()).is_err());
             assert_eq!(read_answer(&mut wire.as_slice()).unwrap(), said);
         }
     }

@@ -313,7 +313,8 @@ impl ArrivedLogout {
         }
         let parts = structure::take_apart(&doc, only, doc.root())?;
         let structure = Structure { response: doc.root(), encrypted: None, signatures: vec![parts] };
-        let (bytes, _) = signature::verify(verifier, &self.xml, &doc, &structure, &expected.certificates)?;
+        let (bytes, _) =
+            signature::verify_with(verifier, &self.xml, &doc, &structure, &expected.certificates)?;
         let verified = scan(&bytes, Rules::MESSAGE)?;
         self.check_root(&verified)?;
         self.read(&verified, expected, now)

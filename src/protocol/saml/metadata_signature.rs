@@ -66,5 +66,5 @@ fn signed_bytes(
     }
     let parts = structure::take_apart(doc, only, doc.root())?;
     let structure = Structure { response: doc.root(), encrypted: None, signatures: vec![parts] };
-    signature::verify(verifier, text, doc, &structure, certificates).map(|(bytes, _)| bytes)
+    signature::verify_with(verifier, text, doc, &structure, certificates).map(|(bytes, _)| bytes)
 }

@@ -40,5 +40,5 @@ pub use metadata_signature::{DocumentSignature, read_signed_metadata};
 pub use own_key::RequestKey;
 pub use refusal::SamlRefusal;
 pub use request::{AuthnRequest, RequestError, request_id};
-pub use response::{Expectations, NameIdFormat, PostedResponse, VerifiedAssertion, verify};
+pub use response::{Expectations, NameIdFormat, PostedResponse, Unconfirmed, VerifiedAssertion, verify};
 pub use sp_metadata::SpMetadata;

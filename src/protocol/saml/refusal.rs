@@ -479,7 +479,9 @@ mod tests {
         };
         let text = refusal.to_string();
         assert!(
-            text.contains("CC:DD") && text.contains("rotate") && text.contains("the connection's certificate"),
+            text.contains("CC:DD")
+                && text.contains("rotate")
+                && text.contains("the connection's certificate"),
             "{text}"
         );
         assert_eq!(refusal.code(), "signature_mismatch");

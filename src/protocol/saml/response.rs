@@ -1,9 +1,9 @@
 //! From the posted form value to a [`VerifiedAssertion`], which only this module can make.
 //!
 //! Order: size, base64, UTF-8, strict scan, status, structure rules, signature; then every value is read from the
-//! bytes that were signed, scanned again, and all checks of the profile are made. `verify` blocks for some tenths
-//! of a millisecond of CPU: call it off the async threads. Using an assertion once is the caller's part (see
-//! [`VerifiedAssertion::replay_until`]).
+//! bytes that were signed, scanned again, and all checks of the profile are made ([`PostedResponse::examine`]). Last
+//! the signature library must come to the same bytes ([`Unconfirmed::confirm`]). Using an assertion once is the
+//! caller's part (see [`VerifiedAssertion::replay_until`]).
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::encryption::DecryptionKey;
 use super::logout::NameIdAttributes;
 use super::refusal::{SamlRefusal, shown};
 use super::scan::{Rules, scan};
-use super::signature::{self, SignatureVerifier, SignedBy, XmlsecVerifier};
+use super::signature::{self, Question, SignatureVerifier, SignedBy, VerifierError, XmlsecVerifier};
 use super::xml::{Document, ElementId, ns};
 use super::{checks, encryption, structure};
 
@@ -236,6 +236,11 @@ impl PostedResponse {
         Ok(Self { text, in_response_to, encrypted })
     }
 
+    /// How long it is, in bytes of XML.
+    pub fn length(&self) -> usize {
+        self.text.len()
+    }
+
     /// Whether a private key would be asked to decrypt something.
     pub fn is_encrypted(&self) -> bool {
         self.encrypted
@@ -273,6 +278,18 @@ impl PostedResponse {
         expected: &Expectations,
         now: OffsetDateTime,
     ) -> Result<VerifiedAssertion, SamlRefusal> {
+        let unconfirmed = self.examine(expected, now)?;
+        let ask = |question: &Question| verifier.signed_bytes(question.document(), question.certificate());
+        let answers = unconfirmed.questions().iter().map(ask).collect();
+        unconfirmed.confirm(answers)
+    }
+
+    /// Makes every check of ours, of signatures and content; what is left is to hear the signature library. Nothing but
+    /// CPU, some tenths of a millisecond for the usual response, more for a long or an encrypted one.
+    ///
+    /// # Errors
+    /// As [`PostedResponse::verify`].
+    pub fn examine(&self, expected: &Expectations, now: OffsetDateTime) -> Result<Unconfirmed, SamlRefusal> {
         if expected.certificates.is_empty() {
             return Err(SamlRefusal::NoCertificates);
         }
@@ -281,71 +298,105 @@ impl PostedResponse {
         checks::status(&doc, structure::root(&doc)?)?;
         let posted = structure::check(&doc)?;
         if let Some(encrypted) = posted.encrypted {
-            let (facts, signed_by) = self.open(verifier, (&doc, &posted, encrypted), expected, now)?;
-            return Ok(VerifiedAssertion::new(facts, signed_by, expected, true));
+            return self.open((&doc, &posted, encrypted), expected, now);
         }
         if expected.require_encryption {
             return Err(SamlRefusal::NotEncrypted);
         }
-        let (bytes, signed_by) =
-            signature::verify(verifier, &self.text, &doc, &posted, &expected.certificates)?;
+        let (question, signed_by) = signature::verify(&self.text, &doc, &posted, &expected.certificates)?;
 
-        let verified = scan(&bytes, Rules::MESSAGE)?;
+        let signed = scan(question.bytes(), Rules::MESSAGE)?;
         let by_response = posted.relied_on().is_some_and(|signature| signature.parent == posted.response);
-        let assertion = signed_assertion(&verified, by_response)?;
+        let assertion = signed_assertion(&signed, by_response)?;
         if by_response {
-            checks::response(&verified, verified.root(), true, expected, now)?;
+            checks::response(&signed, signed.root(), true, expected, now)?;
         } else {
             checks::response(&doc, posted.response, posted.response_signed(), expected, now)?;
         }
-        let facts = checks::assertion(&verified, assertion, expected, now)?;
-        Ok(VerifiedAssertion::new(facts, signed_by, expected, false))
+        let facts = checks::assertion(&signed, assertion, expected, now)?;
+        let assertion = VerifiedAssertion::new(facts, signed_by, expected, false);
+        Ok(Unconfirmed { assertion, questions: vec![question] })
     }
 
-    /// Decrypts the assertion and verifies it. In a signed response the ciphertext is taken from what was signed, so the
+    /// Decrypts the assertion and checks it. In a signed response the ciphertext is taken from what was signed, so the
     /// assertion in it need not be signed again; if it is, that must be right too. In one that is not signed the
     /// assertion must be, and until that is proven nothing is told but that it failed.
     fn open(
         &self,
-        verifier: &dyn SignatureVerifier,
         (doc, posted, encrypted): (&Document<'_>, &structure::Structure, ElementId),
         expected: &Expectations,
         now: OffsetDateTime,
-    ) -> Result<(checks::Facts, SignedBy), SamlRefusal> {
+    ) -> Result<Unconfirmed, SamlRefusal> {
         let (keys, certificates) = (&expected.decryption_keys, &expected.certificates);
-        if posted.response_signed() {
-            let (bytes, signed_by) = signature::verify(verifier, &self.text, doc, posted, certificates)?;
-            let verified = scan(&bytes, Rules::MESSAGE)?;
-            let response = structure::root(&verified)?;
-            checks::response(&verified, response, true, expected, now)?;
-            let encrypted = structure::only_assertion(&verified, Some(response))?;
-            let text = encryption::decrypt(&verified, encrypted, keys)?;
-            let assertion = scan(&text, Rules::MESSAGE)?;
-            let inner = structure::check_decrypted(&assertion)?;
-            if inner.signatures.is_empty() {
-                let facts = checks::assertion(&assertion, assertion.root(), expected, now)?;
-                return Ok((facts, signed_by));
-            }
-            let (bytes, signed_by) = signature::verify(verifier, &text, &assertion, &inner, certificates)?;
-            let verified = scan(&bytes, Rules::MESSAGE)?;
-            let facts = checks::assertion(&verified, signed_assertion(&verified, false)?, expected, now)?;
-            return Ok((facts, signed_by));
-        }
-        checks::response(doc, posted.response, false, expected, now)?;
-        let text = encryption::decrypt(doc, encrypted, keys)?;
-        let proven = || {
-            let assertion = scan(&text, Rules::MESSAGE)?;
-            let inner = structure::check_decrypted(&assertion)?;
-            signature::verify(verifier, &text, &assertion, &inner, certificates)
+        let of_assertion = |question: &Question| {
+            let signed = scan(question.bytes(), Rules::MESSAGE)?;
+            checks::assertion(&signed, signed_assertion(&signed, false)?, expected, now)
         };
-        let (bytes, signed_by) = proven().map_err(|refusal| match refusal {
-            // Says nothing of the document.
-            SamlRefusal::VerifierUnavailable { .. } => refusal,
-            _ => SamlRefusal::DecryptionFailed { other_key: None, inside: Some(Box::new(refusal)) },
-        })?;
-        let verified = scan(&bytes, Rules::MESSAGE)?;
-        let facts = checks::assertion(&verified, signed_assertion(&verified, false)?, expected, now)?;
-        Ok((facts, signed_by))
+        let (facts, signed_by, questions) = if posted.response_signed() {
+            let (outer, signed_by) = signature::verify(&self.text, doc, posted, certificates)?;
+            let signed = scan(outer.bytes(), Rules::MESSAGE)?;
+            let response = structure::root(&signed)?;
+            checks::response(&signed, response, true, expected, now)?;
+            let encrypted = structure::only_assertion(&signed, Some(response))?;
+            let text = encryption::decrypt(&signed, encrypted, keys)?;
+            let assertion = scan(&text, Rules::MESSAGE)?;
+            let structure = structure::check_decrypted(&assertion)?;
+            if structure.signatures.is_empty() {
+                let facts = checks::assertion(&assertion, assertion.root(), expected, now)?;
+                (facts, signed_by, vec![outer])
+            } else {
+                let (inner, signed_by) = signature::verify(&text, &assertion, &structure, certificates)?;
+                (of_assertion(&inner)?, signed_by, vec![outer, inner])
+            }
+        } else {
+            checks::response(doc, posted.response, false, expected, now)?;
+            let text = encryption::decrypt(doc, encrypted, keys)?;
+            let proven = || {
+                let assertion = scan(&text, Rules::MESSAGE)?;
+                let structure = structure::check_decrypted(&assertion)?;
+                signature::verify(&text, &assertion, &structure, certificates)
+            };
+            let (inner, signed_by) = proven().map_err(|refusal| SamlRefusal::DecryptionFailed {
+                other_key: None,
+                inside: Some(Box::new(refusal)),
+            })?;
+            (of_assertion(&inner)?, signed_by, vec![inner])
+        };
+        let assertion = VerifiedAssertion::new(facts, signed_by, expected, true);
+        Ok(Unconfirmed { assertion, questions })
+    }
+}
+
+/// An assertion that is right by our own reckoning, until the signature library has said the same of every signature
+/// that it rests on. Nothing can be read from it before.
+#[derive(Debug)]
+pub struct Unconfirmed {
+    assertion: VerifiedAssertion,
+    /// One or two.
+    questions: Vec<Question>,
+}
+
+impl Unconfirmed {
+    /// What to ask the library.
+    pub fn questions(&self) -> &[Question] {
+        &self.questions
+    }
+
+    /// The assertion, if every question has its answer and all are what we reckoned.
+    ///
+    /// # Errors
+    /// [`SamlRefusal::VerifierRefused`], [`SamlRefusal::VerifierUnavailable`].
+    pub fn confirm(
+        self,
+        answers: Vec<Result<String, VerifierError>>,
+    ) -> Result<VerifiedAssertion, SamlRefusal> {
+        if self.questions.is_empty() || answers.len() != self.questions.len() {
+            return Err(SamlRefusal::VerifierRefused { problem: "a signature was not asked for".to_owned() });
+        }
+        for (question, answer) in self.questions.iter().zip(answers) {
+            question.confirm(answer)?;
+        }
+        Ok(self.assertion)
     }
 }
 

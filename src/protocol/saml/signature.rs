@@ -199,18 +199,57 @@ pub struct SignedBy {
     pub algorithm: SignatureAlgorithm,
 }
 
-/// Verifies all signatures of a document that has the right structure and returns the bytes that were signed, those
-/// of the assertion if it is signed, else those of the response, and whose key it was.
+/// A signature that is right by our own reckoning, with what the library is still to be asked about it. What it covers
+/// may be read before the answer; nothing may come of it without.
+#[derive(Debug)]
+pub struct Question {
+    document: String,
+    certificate: Vec<u8>,
+    bytes: String,
+}
+
+impl Question {
+    /// The signed element alone, with its signature and without KeyInfo.
+    pub fn document(&self) -> &str {
+        &self.document
+    }
+
+    /// The certificate whose key signed, as DER.
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    /// The bytes that were signed, as we canonicalize them.
+    pub(super) fn bytes(&self) -> &str {
+        &self.bytes
+    }
+
+    /// Whether the library comes to the same bytes.
+    ///
+    /// # Errors
+    /// [`SamlRefusal::VerifierRefused`], [`SamlRefusal::VerifierUnavailable`].
+    pub(super) fn confirm(&self, answer: Result<String, VerifierError>) -> Result<(), SamlRefusal> {
+        let refused = |problem: &str| SamlRefusal::VerifierRefused { problem: shown(problem) };
+        match answer {
+            Ok(bytes) if bytes == self.bytes => Ok(()),
+            Ok(_) => Err(refused("the two canonicalizations came to different bytes")),
+            Err(VerifierError::Refused(problem)) => Err(refused(&problem)),
+            Err(VerifierError::Unavailable(problem)) => Err(SamlRefusal::VerifierUnavailable { problem }),
+        }
+    }
+}
+
+/// Verifies all signatures of a document that has the right structure, by our own reckoning, and tells whose key it was
+/// and which bytes were signed: those of the assertion if it is signed, else those of the response.
 ///
-/// Every signature must be right by our own reckoning. The one that is relied on, by which everything is read
-/// afterwards, must be right by the library's too: it gets the signed element alone, as it is written, without KeyInfo.
+/// The one that is relied on, by which everything is read afterwards, must be right by the library's too: that is the
+/// question that comes back.
 pub(super) fn verify(
-    verifier: &dyn SignatureVerifier,
     text: &str,
     doc: &Document<'_>,
     structure: &Structure,
     certificates: &[Certificate],
-) -> Result<(String, SignedBy), SamlRefusal> {
+) -> Result<(Question, SignedBy), SamlRefusal> {
     if certificates.is_empty() {
         return Err(SamlRefusal::NoCertificates);
     }
@@ -231,7 +270,7 @@ pub(super) fn verify(
         });
     };
     let relied_on = structure.relied_on().ok_or(SamlRefusal::Unsigned)?;
-    let mut expected = None;
+    let mut signed = None;
     for parts in &structure.signatures {
         let bytes =
             c14n::exclusive(doc, parts.parent, Some(parts.element), &borrowed(&parts.reference_prefixes));
@@ -240,21 +279,30 @@ pub(super) fn verify(
             return Err(SamlRefusal::ContentAltered { element });
         }
         if parts.element == relied_on.element {
-            expected = Some(bytes);
+            signed = Some(bytes);
         }
     }
-    let refused = |problem: String| SamlRefusal::VerifierRefused { problem: shown(&problem) };
-    let document = doc.standalone(text, relied_on.parent, relied_on.key_info);
-    let bytes = verifier.signed_bytes(&document, certificate.der()).map_err(|error| match error {
-        VerifierError::Refused(problem) => refused(problem),
-        VerifierError::Unavailable(problem) => SamlRefusal::VerifierUnavailable { problem },
-    })?;
-    if expected.as_deref() != Some(&*bytes) {
-        return Err(refused("the two canonicalizations came to different bytes".to_owned()));
-    }
+    let question = Question {
+        document: doc.standalone(text, relied_on.parent, relied_on.key_info),
+        certificate: certificate.der().to_vec(),
+        bytes: signed.ok_or(SamlRefusal::Unsigned)?,
+    };
     let signed_by =
         SignedBy { fingerprint: certificate.fingerprint().to_owned(), algorithm: relied_on.algorithm };
-    Ok((bytes, signed_by))
+    Ok((question, signed_by))
+}
+
+/// As [`verify`], with the library asked at once: the bytes that were signed, and whose key it was. Blocks.
+pub(super) fn verify_with(
+    verifier: &dyn SignatureVerifier,
+    text: &str,
+    doc: &Document<'_>,
+    structure: &Structure,
+    certificates: &[Certificate],
+) -> Result<(String, SignedBy), SamlRefusal> {
+    let (question, signed_by) = verify(text, doc, structure, certificates)?;
+    question.confirm(verifier.signed_bytes(question.document(), question.certificate()))?;
+    Ok((question.bytes, signed_by))
 }
 
 fn borrowed(prefixes: &[String]) -> Vec<&str> {

@@ -18,7 +18,7 @@ use crate::store::idp_metadata::IdpMetadata;
 use crate::store::{self, Tx};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 const LONGEST_URL: usize = 2048;
@@ -96,10 +96,10 @@ pub(super) async fn read(
     trusted: Vec<Certificate>,
     now: Timestamp,
 ) -> Result<(Read, MetadataSignature), Problem> {
-    let (bytes, named, verifier) = (bytes.to_vec(), named.to_owned(), Arc::clone(&services.verifier));
+    let (bytes, named, verifier) = (bytes.to_vec(), named.to_owned(), services.verifier.clone());
     let work = move || {
         let named = (!named.is_empty()).then_some(&*named);
-        facts::read_document(&*verifier, &bytes, named, &trusted, now)
+        facts::read_document(&verifier, &bytes, named, &trusted, now)
     };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| {
         tracing::error!(%panic, "reading metadata panicked");
@@ -123,7 +123,7 @@ pub async fn facts(
 ) -> Result<Facts, Error> {
     facts::check_given(&given, errors);
     let Some(Some(url)) = &given.metadata_url else {
-        return Ok(facts::check(&*services.verifier, given, ctx.now, errors));
+        return Ok(facts::check(&services.verifier, given, ctx.now, errors));
     };
     let mut wrong = |problem: Problem| {
         let field = "metadata_url".to_owned();

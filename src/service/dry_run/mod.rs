@@ -135,7 +135,7 @@ pub async fn begin(
         clock: Arc::clone(&services.clock),
         random: Arc::clone(&services.random),
         txt: Arc::clone(&services.txt),
-        verifier: Arc::clone(&services.verifier),
+        verifier: services.verifier.clone(),
         web: Arc::clone(&services.web),
         settings,
         caches: Caches::default(),

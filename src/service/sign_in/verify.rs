@@ -1,12 +1,12 @@
-//! The bridge to the SAML engine: verification off the async threads, few at a time and not for ever, and the
-//! person that a verified assertion names.
+//! The bridge to the SAML engine: verification, which keeps no async thread for long and ends in time, and the person
+//! that a verified assertion names.
 
 use super::{Reason, Stop};
 use crate::model::email::EmailAddress;
 use crate::model::id::ConnectionId;
 use crate::model::time::Timestamp;
 use crate::protocol::saml::{
-    AttributeMapping, Expectations, Identity, PostedResponse, RequestKey, SamlRefusal, Subject,
+    AttributeMapping, Expectations, Identity, PostedResponse, RequestKey, SamlRefusal, Subject, Unconfirmed,
     VerifiedAssertion,
 };
 use crate::service::cache::KnownConnection;
@@ -14,6 +14,7 @@ use crate::service::connections::options;
 use crate::service::{Error, Services, connections, saml_keys};
 use crate::store;
 use crate::store::connections::{Connection, Versions};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -24,6 +25,9 @@ static VERIFYING: Semaphore = Semaphore::const_new(4);
 const WITHIN: Duration = Duration::from_secs(10);
 /// Responses longer than this are read off the async threads even for finding their attempt.
 const READ_AT_ONCE: usize = 64 * 1024;
+/// Responses of this length are checked in some tenths of a millisecond, which handing them to another thread and back
+/// would cost again.
+const CHECKED_AT_ONCE: usize = 32 * 1024;
 /// The longest subject and assertion id that are kept: longer ones fit no index.
 const LONGEST_KEY: usize = 512;
 
@@ -39,17 +43,33 @@ pub(super) struct Verified {
     pub immutable: bool,
 }
 
+fn busy() -> Stop {
+    Stop::Failed(Error::Unavailable {
+        code: "verification_busy",
+        message:
+            "Too many sign-ins are being verified at the moment. Nothing was changed; try again in a moment."
+                .to_owned(),
+    })
+}
+
+fn unavailable(problem: &str) -> Stop {
+    tracing::error!(%problem, "signatures cannot be verified");
+    Stop::Failed(Error::Unavailable {
+        code: "verifier_unavailable",
+        message: "Sign-ins cannot be verified at the moment. Nothing was changed; try again in a moment."
+            .to_owned(),
+    })
+}
+
+fn panicked() -> Stop {
+    tracing::error!("the verification of a SAML response panicked");
+    SamlRefusal::VerifierRefused { problem: "it could not be read".to_owned() }.into()
+}
+
 /// Runs work on a blocking thread with a turn of its own; a panic there is a refusal.
 async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SamlRefusal> + Send + 'static,
 ) -> Result<T, Stop> {
-    let busy = || {
-        Stop::Failed(Error::Unavailable {
-            code: "verification_busy",
-            message: "Too many sign-ins are being verified at the moment. Nothing was changed; try again in a moment."
-                .to_owned(),
-        })
-    };
     let verdict = tokio::time::timeout(WITHIN, async {
         let turn = VERIFYING.acquire().await;
         tokio::task::spawn_blocking(move || {
@@ -60,22 +80,23 @@ async fn off_thread<T: Send + 'static>(
         .await
     });
     match verdict.await {
-        Ok(Ok(Err(SamlRefusal::VerifierUnavailable { problem }))) => {
-            tracing::error!(%problem, "signatures cannot be verified");
-            Err(Stop::Failed(Error::Unavailable {
-                code: "verifier_unavailable",
-                message:
-                    "Sign-ins cannot be verified at the moment. Nothing was changed; try again in a moment."
-                        .to_owned(),
-            }))
-        }
         Ok(Ok(verdict)) => Ok(verdict?),
-        Ok(Err(panic)) => {
-            tracing::error!(%panic, "the verification of a SAML response panicked");
-            Err(SamlRefusal::VerifierRefused { problem: "it could not be read".to_owned() }.into())
-        }
+        Ok(Err(_)) => Err(panicked()),
         Err(_) => Err(busy()),
     }
+}
+
+/// Asks the verifier processes what is left to ask.
+async fn confirmed(services: &Services, unconfirmed: Unconfirmed) -> Result<VerifiedAssertion, Stop> {
+    let mut answers = Vec::with_capacity(2);
+    for question in unconfirmed.questions() {
+        let asked = services.verifier.ask(question.document(), question.certificate());
+        answers.push(tokio::time::timeout(WITHIN, asked).await.map_err(|_| busy())?);
+    }
+    unconfirmed.confirm(answers).map_err(|refusal| match refusal {
+        SamlRefusal::VerifierUnavailable { problem } => unavailable(&problem),
+        refusal => refusal.into(),
+    })
 }
 
 /// Reads a response, so that its attempt can be found.
@@ -151,8 +172,15 @@ pub(super) async fn verify(
         clock_skew: time::Duration::try_from(skew).unwrap_or(Expectations::USUAL_SKEW),
     };
     let at = now.to_datetime();
-    let verifier = Arc::clone(&services.verifier);
-    off_thread(move || response.verify_with(&*verifier, &expected, at)).await
+    let unconfirmed = if response.length() <= CHECKED_AT_ONCE && !response.is_encrypted() {
+        match catch_unwind(AssertUnwindSafe(|| response.examine(&expected, at))) {
+            Ok(examined) => examined?,
+            Err(_) => return Err(panicked()),
+        }
+    } else {
+        off_thread(move || response.examine(&expected, at)).await?
+    };
+    confirmed(services, unconfirmed).await
 }
 
 /// Reads who a verified assertion is about.

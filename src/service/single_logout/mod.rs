@@ -32,7 +32,6 @@ use crate::store::sessions::Session;
 use crate::store::{self, Tx};
 use refusal::{Reason, refuse};
 use serde_json::json;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -313,7 +312,7 @@ async fn prove(
         certificates: known.certificates.clone(),
         clock_skew: time::Duration::try_from(skew).unwrap_or(time::Duration::MINUTE),
     };
-    let (message, verifier, now) = (message.clone(), Arc::clone(&services.verifier), ctx.now.to_datetime());
+    let (message, verifier, now) = (message.clone(), services.verifier.clone(), ctx.now.to_datetime());
     let unavailable = || {
         Stop::Failed(Error::Unavailable {
             code: "verification_busy",
@@ -324,7 +323,7 @@ async fn prove(
     let verdict = tokio::time::timeout(WITHIN, async {
         let turn = VERIFYING.acquire().await;
         tokio::task::spawn_blocking(move || {
-            let verdict = message.verify(&*verifier, &expected, now);
+            let verdict = message.verify(&verifier, &expected, now);
             drop(turn);
             verdict
         })

@@ -184,7 +184,7 @@ impl Builder {
         let dns = Arc::new(FakeDns::default());
         let usual = || (PathBuf::from(env!("CARGO_BIN_EXE_postern")), Duration::from_secs(20));
         let (program, within) = self.verifier.unwrap_or_else(usual);
-        let verifier = Arc::new(VerifierProcesses::new(program, within));
+        let verifier = VerifierProcesses::new(program, within);
         let overrides = Overrides {
             clock: (!self.machine_clock).then(|| clock.clone() as _),
             txt: (!self.real_dns).then(|| dns.clone() as _),
